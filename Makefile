@@ -1,0 +1,66 @@
+# Piekwacht: run `make` for the list of targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= python3
+DEMO_SECONDS ?= 90
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help venv demo up test unit lint format types golden bench lock clean
+
+help: ## List every target with one line
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+# The environment is rebuilt only when the lock, the project file or the interpreter choice changes.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	  || { echo "Piekwacht needs Python 3.11, 3.12 or 3.13; set PYTHON=python3.12, for example."; exit 2; }
+	@test -x $(BIN)/python || { echo "Creating $(VENV) ..."; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing the locked packages into $(VENV) (a minute the first time) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+venv: $(READY) ## Create or update .venv
+
+demo: $(READY) ## Replay the morning of 1 March 2023 on this machine (DEMO_SECONDS=90)
+	@$(BIN)/piekwacht demo --seconds $(DEMO_SECONDS) --out build/demo
+
+up: $(READY) ## Keep replica, monitor and load running until Ctrl-C
+	@$(BIN)/piekwacht demo --keep --out build/up
+
+test: $(READY) lint types ## Run every check and test
+	@$(BIN)/pytest
+
+unit: $(READY) ## Run the quick tests only
+	@$(BIN)/pytest -m "not slow and not peer"
+
+lint: $(READY) ## Check style and import rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-cache
+
+format: $(READY) ## Rewrite the code in the project's style
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: $(READY) ## Check types (mypy, strict)
+	@$(BIN)/mypy
+
+golden: $(READY) ## Accept today's output as the golden files (then read the diff)
+	@$(BIN)/pytest -m "not slow and not peer" --update-golden
+
+bench: $(READY) ## Print the benchmarks, as ratios within one run
+	@$(BIN)/python -m tests.benchmarks
+
+lock: ## Renew requirements.lock (needs uv)
+	@{ printf '# Every package of Piekwacht and of its tests, pinned with hashes, for Python 3.11 to 3.13.\n'; \
+	   printf '# Made by "make lock"; do not edit by hand.\n'; \
+	   uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
+	     --python-version 3.11 --group dev pyproject.toml; } > requirements.lock.new
+	@mv requirements.lock.new requirements.lock
+
+clean: ## Remove everything that was built
+	@rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

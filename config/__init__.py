@@ -1,0 +1,32 @@
+"""The ground floor: one description of the estate, its campaigns and environments, and the models that validate it.
+
+The YAML files lie beside these modules (`estate/`, `campaigns/`, `environments/`, `maintenance/`); every command takes
+`--config DIR` to read another folder of the same layout. `load` is the way in.
+"""
+
+from config.campaign import Campaign, Day, JourneyShare, Stream, Thresholds
+from config.environment import Environment
+from config.estate import Channel, HttpProbe, JourneyProbe, Objective, Owner, Probe, ProbeTiming, System
+from config.house import Configuration, load
+from config.source import ConfigError, Problem
+
+__all__ = [
+    "Campaign",
+    "Channel",
+    "ConfigError",
+    "Configuration",
+    "Day",
+    "Environment",
+    "HttpProbe",
+    "JourneyProbe",
+    "JourneyShare",
+    "Objective",
+    "Owner",
+    "Probe",
+    "ProbeTiming",
+    "Problem",
+    "Stream",
+    "System",
+    "Thresholds",
+    "load",
+]

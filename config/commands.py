@@ -1,0 +1,75 @@
+"""`piekwacht validate`, and what every command shares: the `--config` option, exit codes, one way to load."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import asdict
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from config.house import Configuration, load
+from config.source import ConfigError
+
+
+class Exit(IntEnum):
+    """Exit codes of every command."""
+
+    GOOD = 0
+    """The answer is yes."""
+    NO = 1
+    """The answer is no: thresholds failed, a system is down, the configuration is invalid."""
+    USAGE = 2
+    """The command was used wrongly."""
+    INVALID = 3
+    """The measurement itself is invalid: the generator could not keep its schedule, a worker was lost."""
+
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", help="Folder with estate/, campaigns/ and environments/.", metavar="DIR")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a machine.")]
+
+
+def load_or_exit(root: Path, journeys: Collection[str] | None = None) -> Configuration:
+    """Load the configuration; on errors print one line for each on standard error and exit with 1."""
+    try:
+        return load(root, journeys)
+    except ConfigError as error:
+        for problem in error.problems:
+            typer.echo(str(problem), err=True)
+        raise typer.Exit(Exit.NO) from None
+
+
+def choose(kind: str, name: str, known: Collection[str]) -> None:
+    """Exit with 2 unless `name` is one of `known`."""
+    if name not in known:
+        typer.echo(f"There is no {kind} '{name}'; there is: {', '.join(sorted(known))}", err=True)
+        raise typer.Exit(Exit.USAGE)
+
+
+def validate(root: Path, journeys: Collection[str], *, as_json: bool) -> None:
+    """Check every file of the folder; print every problem at once; exit with 1 if there is any."""
+    try:
+        configuration = load(root, journeys)
+    except ConfigError as error:
+        if as_json:
+            typer.echo(json.dumps({"valid": False, "problems": [asdict(p) for p in error.problems]}, indent=2))
+        else:
+            for problem in error.problems:
+                typer.echo(str(problem), err=True)
+            typer.echo(f"{len(error.problems)} problem(s) in {root}", err=True)
+        raise typer.Exit(Exit.NO) from None
+    counts = {
+        "systems": len(configuration.systems),
+        "probes": len(list(configuration.probes())),
+        "campaigns": len(configuration.campaigns),
+        "environments": len(configuration.environments),
+    }
+    if as_json:
+        typer.echo(json.dumps({"valid": True, "problems": [], **counts}, indent=2))
+    else:
+        typer.echo(f"{root} is valid: " + ", ".join(f"{count} {noun}" for noun, count in counts.items()))

@@ -1,0 +1,124 @@
+"""The whole configuration: every file of a folder read, validated, and checked against the others."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from config.campaign import Campaign
+from config.environment import Environment
+from config.estate import EstateFile, Owner, Probe, System
+from config.fields import host_of
+from config.source import ConfigError, DataPath, Document, Problem, Strict, read, validate
+
+ModelT = TypeVar("ModelT", bound=Strict)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A valid configuration. Mappings are in the order of the files; `owner_of` maps a system to its owner."""
+
+    root: Path
+    systems: Mapping[str, System]
+    owner_of: Mapping[str, Owner]
+    campaigns: Mapping[str, Campaign]
+    environments: Mapping[str, Environment]
+
+    def probes(self) -> Iterator[tuple[str, str, Probe]]:
+        """Yield (system, probe name, probe) for every probe of the estate."""
+        for system_id, system in self.systems.items():
+            for name, probe in system.probes.items():
+                yield system_id, name, probe
+
+    @property
+    def calendars(self) -> list[Path]:
+        """The iCalendar files with maintenance windows."""
+        return sorted((self.root / "maintenance").glob("*.ics"))
+
+
+def load(root: Path, journeys: Collection[str] | None = None) -> Configuration:
+    """Read `root`. Raises `ConfigError` with every problem of every file.
+
+    `journeys` are the names that probes and campaigns may use; None leaves names unchecked (the replica needs none).
+    """
+    problems: list[Problem] = []
+    context = {"journeys": journeys}
+    estate = dict(_read_all(root, "estate", EstateFile, context, problems))
+    campaigns = dict(_read_all(root, "campaigns", Campaign, context, problems))
+    environments = dict(_read_all(root, "environments", Environment, context, problems))
+
+    files = [estate[name] for name in estate]
+    problems += _repeated_names(files)
+    systems = {name: system for _, file in files for name, system in file.systems.items()}
+    problems += _unknown_dependencies(files, systems)
+    for document, environment in environments.values():
+        problems += _unsafe_or_unknown_endpoints(document, environment, systems)
+    if problems:
+        raise ConfigError(problems)
+    return Configuration(
+        root=root,
+        systems=systems,
+        owner_of={name: file.owner for _, file in files for name in file.systems},
+        campaigns={name: model for name, (_, model) in campaigns.items()},
+        environments={name: model for name, (_, model) in environments.items()},
+    )
+
+
+def _read_all(
+    root: Path, folder: str, model: type[ModelT], context: Mapping[str, object], problems: list[Problem]
+) -> Iterator[tuple[str, tuple[Document, ModelT]]]:
+    paths = sorted((root / folder).glob("*.yaml"))
+    if not paths:
+        problems.append(Problem(str(root / folder), 1, "", "no *.yaml file", "at least one"))
+    for path in paths:
+        try:
+            document = read(path)
+            yield path.stem, (document, validate(document, model, context))
+        except ConfigError as error:
+            problems += error.problems
+
+
+def _repeated_names(files: list[tuple[Document, EstateFile]]) -> Iterator[Problem]:
+    """Systems and probes are labels of metrics, so each name exists once in the whole estate."""
+    seen: dict[str, str] = {}
+    for document, file in files:
+        for system_id, system in file.systems.items():
+            named: list[tuple[str, DataPath]] = [(f"system '{system_id}'", ("systems", system_id))]
+            named += [(f"probe '{name}'", ("systems", system_id, "probes", name)) for name in system.probes]
+            for label, path in named:
+                if label in seen:
+                    yield document.problem(path, f"the {label} a second time", f"it only in {seen[label]}")
+                seen.setdefault(label, document.file)
+
+
+def _unknown_dependencies(files: list[tuple[Document, EstateFile]], systems: Mapping[str, System]) -> Iterator[Problem]:
+    for document, file in files:
+        for system_id, system in file.systems.items():
+            for index, name in enumerate(system.depends_on):
+                if name not in systems:
+                    path = ("systems", system_id, "depends_on", index)
+                    yield document.problem(path, f"'{name}'", f"a system of the estate: {', '.join(systems)}")
+
+
+def _unsafe_or_unknown_endpoints(
+    document: Document, environment: Environment, systems: Mapping[str, System]
+) -> Iterator[Problem]:
+    production = {host: name for name, system in systems.items() for host in system.production_hosts}
+    for index, host in enumerate(environment.allow):
+        if host in production:
+            found = f"the production host '{host}' of {production[host]}"
+            yield document.problem(("allow", index), found, "hosts of a test environment only")
+    for name, url in environment.endpoints.items():
+        path, host = ("endpoints", name), host_of(url)
+        if name not in systems:
+            yield document.problem(path, f"'{name}'", f"a system of the estate: {', '.join(systems)}")
+        if host in production:
+            found = f"the production host '{host}' of {production[host]}"
+            yield document.problem(path, found, "a host of a test environment")
+        elif host not in environment.allow:
+            yield document.problem(path, f"the host '{host}'", f"a host of allow: {', '.join(environment.allow)}")
+    missing = [name for name in systems if name not in environment.endpoints]
+    if missing and systems:
+        yield document.problem(("endpoints",), "nothing", f"an endpoint for {', '.join(missing)}")

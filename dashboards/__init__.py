@@ -1,0 +1,1 @@
+"""Seeing it: Grafana dashboards, generated with grafanalib from the declared metrics."""

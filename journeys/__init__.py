@@ -1,0 +1,38 @@
+"""What people do, as generators without I/O; each journey is written once and used by load tests and probes alike."""
+
+from journeys import login, returns, waiting_room, website
+from journeys.core import (
+    Action,
+    Citizen,
+    Journey,
+    JourneyDefinition,
+    JourneyFailed,
+    Request,
+    Response,
+    Think,
+    Wait,
+    check,
+    definitions,
+)
+from journeys.identities import Identities
+from journeys.reasons import Reason
+
+__all__ = [
+    "Action",
+    "Citizen",
+    "Identities",
+    "Journey",
+    "JourneyDefinition",
+    "JourneyFailed",
+    "Reason",
+    "Request",
+    "Response",
+    "Think",
+    "Wait",
+    "check",
+    "definitions",
+    "login",
+    "returns",
+    "waiting_room",
+    "website",
+]

@@ -1,0 +1,243 @@
+"""What a journey is made of.
+
+A journey is a generator without I/O. It yields what the citizen does next and receives the answer:
+
+    yield Request(...)   an HTTP request; the driver sends it and resumes the journey with the `Response`
+    yield Think(3.0)     a person reads or types for 3 s; a driver may shorten it (compressed time, probes)
+    yield Wait(1.0)      a program waits for 1 s (a polling interval); never shortened
+
+Redirects and cookies are the driver's work: each citizen has one jar, and the journey sees the last response. A journey
+that ends normally has passed. It fails by raising `JourneyFailed(reason, step)`; a driver throws the same into the
+journey when no answer came (refused, reset, timeout, ...).
+
+    @journey("visit-website", title="Visit the website", steps=["home"])
+    def visit_website(citizen: Citizen) -> Journey:
+        yield from fetch("home", "website", "/", contains="Belastingdienst")
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Literal
+from urllib.parse import urlencode
+
+from config import Channel
+from journeys.reasons import Reason
+
+Method = Literal["GET", "POST", "PUT", "DELETE"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request of a citizen to a system of the estate; `path` is relative to that system's base URL."""
+
+    step: str
+    system: str
+    path: str
+    method: Method = "GET"
+    body: bytes = b""
+    content_type: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Think:
+    """A person thinks for `seconds`; drivers may scale it."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A program waits for `seconds`; drivers never scale it."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The answer to a `Request`, after redirects. `headers` are raw pairs, `body` is decoded from gzip."""
+
+    status: int
+    headers: Sequence[tuple[bytes, bytes]]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        """Return the first header called `name` (any case), or None."""
+        wanted = name.lower().encode()
+        return next((value.decode("latin-1") for key, value in self.headers if key.lower() == wanted), None)
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8; undecodable bytes are replaced."""
+        return self.body.decode("utf-8", "replace")
+
+
+class JourneyFailed(Exception):  # noqa: N818 - the verdict, not an error of the program
+    """The citizen did not reach the goal: `reason` says why, `step` where, `detail` adds what a person wants to know.
+
+    `detail` never holds personal data.
+    """
+
+    def __init__(self, reason: Reason, step: str, detail: str = "") -> None:
+        self.reason = reason
+        self.step = step
+        self.detail = detail
+        super().__init__(f"{reason} at {step}" + (f": {detail}" if detail else ""))
+
+
+class Citizen:
+    """One synthetic person on the way: who, through which channel, with which luck.
+
+    `number` identifies the citizen within a run and, with `seed`, fixes every random choice. A `watchful` citizen (a
+    probe) also fails on what a person would not notice, such as a waiting room that admits without holding anyone
+    back. `patience` is the number of seconds spent in a waiting room before giving up.
+    """
+
+    __slots__ = ("_random", "bsn", "channel", "number", "patience", "seed", "watchful")
+
+    def __init__(
+        self, number: int, bsn: str, channel: Channel, *, seed: int = 0, watchful: bool = False, patience: float = 900.0
+    ) -> None:
+        self.number = number
+        self.bsn = bsn
+        self.channel = channel
+        self.seed = seed
+        self.watchful = watchful
+        self.patience = patience
+        self._random: Random | None = None
+
+    @property
+    def random(self) -> Random:
+        """The citizen's own random source, made on first use (a generator's state takes 2.5 KB)."""
+        if self._random is None:
+            self._random = Random(f"{self.seed}/{self.number}")
+        return self._random
+
+
+Action = Request | Think | Wait
+Journey = Generator[Action, Any, None]
+"""A whole journey."""
+
+
+@dataclass(frozen=True, slots=True)
+class JourneyDefinition:
+    """A registered journey: its name, a title for people, its steps in order, and how to start it."""
+
+    name: str
+    title: str
+    steps: tuple[str, ...]
+    start: Callable[[Citizen], Journey]
+
+
+_registry: dict[str, JourneyDefinition] = {}
+
+
+def journey(
+    name: str, *, title: str, steps: Sequence[str]
+) -> Callable[[Callable[[Citizen], Journey]], Callable[[Citizen], Journey]]:
+    """Register a journey function under `name`; `steps` lists every step it may send, in order."""
+
+    def register(function: Callable[[Citizen], Journey]) -> Callable[[Citizen], Journey]:
+        if name in _registry:
+            raise ValueError(f"journey {name!r} exists already")
+        _registry[name] = JourneyDefinition(name, title, tuple(steps), function)
+        return function
+
+    return register
+
+
+def definitions() -> Mapping[str, JourneyDefinition]:
+    """Return every registered journey by name."""
+    return dict(sorted(_registry.items()))
+
+
+def fetch(
+    step: str,
+    system: str,
+    path: str,
+    *,
+    method: Method = "GET",
+    form: Mapping[str, str] | None = None,
+    contains: str = "",
+    status: int = 200,
+    refusals: Mapping[int, Reason] | None = None,
+) -> Generator[Action, Any, Response]:
+    """Send one request and return the response, checked: status first, then content.
+
+    `refusals` names the reason for status codes with a meaning of their own. Raises `JourneyFailed`.
+    """
+    if form is not None:
+        body = urlencode(form).encode()
+        request = Request(step, system, path, "POST", body, "application/x-www-form-urlencoded")
+    else:
+        request = Request(step, system, path, method)
+    response: Response = yield request
+    return check(response, step, contains=contains, statuses=(status,), refusals=refusals or {})
+
+
+def fetch_json(
+    step: str,
+    system: str,
+    path: str,
+    *,
+    method: Method = "GET",
+    data: Mapping[str, object] | None = None,
+    keys: Collection[str] = (),
+    status: int = 200,
+    refusals: Mapping[int, Reason] | None = None,
+) -> Generator[Action, Any, dict[str, Any]]:
+    """Send one request (with `data` as JSON, by POST unless told otherwise) and return the JSON object of the answer.
+
+    Every name of `keys` must be in it. Raises `JourneyFailed`.
+    """
+    if data is not None:
+        method = "POST" if method == "GET" else method
+        request = Request(step, system, path, method, json.dumps(data).encode(), "application/json")
+    else:
+        request = Request(step, system, path, method)
+    response: Response = yield request
+    check(response, step, statuses=(status,), refusals=refusals or {})
+    try:
+        answer = json.loads(response.body)
+    except ValueError:
+        raise missing_content(response, step, "JSON") from None
+    if not isinstance(answer, dict) or not all(key in answer for key in keys):
+        raise missing_content(response, step, "JSON with " + ", ".join(sorted(keys)))
+    return answer
+
+
+def check(
+    response: Response,
+    step: str,
+    *,
+    contains: str = "",
+    statuses: Collection[int] = (200,),
+    refusals: Mapping[int, Reason] | None = None,
+) -> Response:
+    """Return `response` if its status is one of `statuses` and its body contains the text. Raises `JourneyFailed`."""
+    if response.status not in statuses:
+        reason = (refusals or {}).get(response.status, Reason.UNEXPECTED_STATUS)
+        raise JourneyFailed(reason, step, f"status {response.status}")
+    if contains and contains.encode() not in response.body:
+        raise missing_content(response, step, repr(contains))
+    return response
+
+
+# What stands on a page that came in place of the expected one, in the order of evidence; compared in lower case.
+_STAND_INS = {
+    Reason.WAITING_ROOM: ("wachtrij", "wachtruimte", "waiting room", "u bent bijna aan de beurt"),
+    Reason.MAINTENANCE_PAGE: ("onderhoud", "werkzaamheden", "maintenance", "tijdelijk niet beschikbaar"),
+}
+
+
+def missing_content(response: Response, step: str, wanted: str) -> JourneyFailed:
+    """Explain a response with the right status and the wrong content: a waiting room, maintenance, or neither."""
+    text = response.text.lower()
+    for reason, phrases in _STAND_INS.items():
+        if any(phrase in text for phrase in phrases):
+            return JourneyFailed(reason, step, f"status {response.status} without {wanted}")
+    return JourneyFailed(Reason.CONTENT_MISSING, step, f"{wanted} is missing")

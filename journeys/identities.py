@@ -1,0 +1,44 @@
+"""Synthetic people: citizen numbers that pass the 11-test and belong to no one.
+
+Numbers beginning with 999 are kept free for tests. Nine digits d1..d9 pass the 11-test when
+
+    9 d1 + 8 d2 + 7 d3 + 6 d4 + 5 d5 + 4 d6 + 3 d7 + 2 d8 - d9  is a multiple of 11.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from random import Random
+
+_WEIGHTS = (9, 8, 7, 6, 5, 4, 3, 2, -1)
+
+
+def passes_eleven_test(bsn: str) -> bool:
+    """Tell whether nine digits form a number that could be a BSN."""
+    return len(bsn) == 9 and bsn.isdecimal() and sum(map(int.__mul__, _WEIGHTS, map(int, bsn))) % 11 == 0
+
+
+@cache
+def _test_numbers() -> tuple[str, ...]:
+    """Every number of the test range, in order. d9 follows from the rest; where it would be 10 there is no number."""
+    numbers = []
+    for prefix in range(99900000, 100000000):
+        last = sum(map(int.__mul__, _WEIGHTS, map(int, str(prefix)))) % 11
+        if last < 10:
+            numbers.append(f"{prefix}{last}")
+    return tuple(numbers)
+
+
+class Identities:
+    """The test numbers in an order fixed by `seed`: the same number comes back only after all others were used."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._numbers = list(_test_numbers())
+        Random(f"identities/{seed}").shuffle(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def bsn(self, number: int) -> str:
+        """Return the BSN of the citizen with this number (any integer from 0)."""
+        return self._numbers[number % len(self._numbers)]

@@ -1,0 +1,53 @@
+"""Why a journey fails: the closed vocabulary that reports, metrics, dashboards and notices share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """One value for each kind of failure that a person on call would treat differently."""
+
+    NAME_NOT_RESOLVED = "name_not_resolved"
+    CONNECTION_REFUSED = "connection_refused"
+    CONNECTION_RESET = "connection_reset"
+    TLS_FAILED = "tls_failed"
+    TIMEOUT = "timeout"
+    TOO_SLOW = "too_slow"
+    BROKEN_RESPONSE = "broken_response"
+    UNEXPECTED_STATUS = "unexpected_status"
+    UNEXPECTED_REDIRECT = "unexpected_redirect"
+    CONTENT_MISSING = "content_missing"
+    MAINTENANCE_PAGE = "maintenance_page"
+    WAITING_ROOM = "waiting_room"
+    WAITING_ROOM_BYPASSED = "waiting_room_bypassed"
+    LOGIN_REFUSED = "login_refused"
+    CODE_REJECTED = "code_rejected"
+    SESSION_LOST = "session_lost"
+    RETURN_NOT_ACCEPTED = "return_not_accepted"
+
+    @property
+    def meaning(self) -> str:
+        """One line for people."""
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    Reason.NAME_NOT_RESOLVED: "the host name could not be resolved",
+    Reason.CONNECTION_REFUSED: "no connection: the port refused it or nothing answered",
+    Reason.CONNECTION_RESET: "the connection was closed before the answer was complete",
+    Reason.TLS_FAILED: "the TLS handshake or the certificate failed",
+    Reason.TIMEOUT: "no answer in time",
+    Reason.TOO_SLOW: "an answer, but slower than its limit",
+    Reason.BROKEN_RESPONSE: "the answer is not valid HTTP",
+    Reason.UNEXPECTED_STATUS: "another status code than expected",
+    Reason.UNEXPECTED_REDIRECT: "a redirect to a host that is not allowed, or too many redirects",
+    Reason.CONTENT_MISSING: "the status is right, the expected content is not there",
+    Reason.MAINTENANCE_PAGE: "a maintenance page in place of the service",
+    Reason.WAITING_ROOM: "still held in the waiting room when patience ended",
+    Reason.WAITING_ROOM_BYPASSED: "admitted without passing the waiting room",
+    Reason.LOGIN_REFUSED: "the login was refused",
+    Reason.CODE_REJECTED: "the SMS or activation code was rejected",
+    Reason.SESSION_LOST: "the session was not recognised any more",
+    Reason.RETURN_NOT_ACCEPTED: "the return was not accepted or its receipt is missing",
+}

@@ -1,0 +1,1 @@
+"""Many people at once: traffic shapes, arrivals, the load engine under Locust, verdict and report."""

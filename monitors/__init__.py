@@ -1,0 +1,1 @@
+"""One synthetic person around the clock: probes, verdicts, ledger, availability, rules, exporter."""

@@ -1,0 +1,69 @@
+"""The metrics that a monitor exports; dashboards and rules refer to these names and to no others.
+
+Runs that say nothing about the target are not in `RUNS`: they are in `UNKNOWN`. So the error ratio is FAILURES / RUNS.
+Every label combination exists from the start, at 0.
+"""
+
+from __future__ import annotations
+
+from config.metric import Metric
+
+PROBE = ("system", "probe", "vantage")
+
+RUNS = Metric("piekwacht_probe_runs_total", "counter", "Probe runs with a verdict, pass or fail", (*PROBE, "window"))
+FAILURES = Metric("piekwacht_probe_failures_total", "counter", "Probe runs that failed", (*PROBE, "window"))
+UNKNOWN = Metric("piekwacht_probe_unknown_total", "counter", "Probe runs without a verdict", (*PROBE, "cause"))
+FAILURES_BY_REASON = Metric(
+    "piekwacht_probe_failures_by_reason_total", "counter", "Failed probe runs by reason", (*PROBE, "reason")
+)
+FAILURES_BY_STEP = Metric(
+    "piekwacht_probe_failures_by_step_total", "counter", "Failed probe runs by the step that failed", (*PROBE, "step")
+)
+DURATION = Metric(
+    "piekwacht_probe_duration_seconds",
+    "histogram",
+    "Duration of probe runs with a verdict, without thinking time",
+    PROBE,
+    (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+)
+PHASES = Metric(
+    "piekwacht_probe_phase_seconds_total", "counter", "Time spent by phase, summed over requests", (*PROBE, "phase")
+)
+SUCCESS = Metric("piekwacht_probe_success", "gauge", "1 if the last run with a verdict passed, else 0", PROBE)
+LAST_RUN = Metric("piekwacht_probe_last_run_timestamp_seconds", "gauge", "When the last run started", PROBE)
+LAST_SUCCESS = Metric("piekwacht_probe_last_success_timestamp_seconds", "gauge", "When the last pass started", PROBE)
+INTERVAL = Metric("piekwacht_probe_interval_seconds", "gauge", "How often the probe runs", PROBE)
+
+OBJECTIVE = Metric(
+    "piekwacht_system_objective_ratio", "gauge", "The availability to achieve, 0.999 for 99.9 %", ("system",)
+)
+MEASURED_BY = Metric(
+    "piekwacht_system_measured_by_info", "gauge", "1 for each probe that measures its system's objective", PROBE
+)
+WINDOW_ACTIVE = Metric(
+    "piekwacht_system_window_active", "gauge", "1 while the window applies now", ("system", "window")
+)
+
+LATENESS = Metric(
+    "piekwacht_scheduler_lateness_seconds",
+    "histogram",
+    "How late probe runs start",
+    (),
+    (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0),
+)
+SKIPPED = Metric(
+    "piekwacht_scheduler_skipped_total", "counter", "Runs not started: the previous one was still going", PROBE
+)
+LOOP_LAG = Metric("piekwacht_loop_lag_seconds", "gauge", "Largest lag of the event loop in the last 15 s")
+LEDGER_WRITE = Metric(
+    "piekwacht_ledger_write_seconds",
+    "histogram",
+    "Duration of durable ledger writes",
+    (),
+    (0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0),
+)
+CONFIG_LOADED = Metric("piekwacht_config_last_load_timestamp_seconds", "gauge", "When the configuration was read")
+BUILD = Metric("piekwacht_build_info", "gauge", "1; the version is in the label", ("version",))
+
+ALL = tuple(value for value in vars().values() if isinstance(value, Metric))
+"""Every metric above."""

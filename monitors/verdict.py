@@ -1,0 +1,78 @@
+"""What one run of a probe says: pass, fail(reason, step) or unknown(cause).
+
+'Unknown' is the prober's own trouble. It is neither up nor down, and shows as missing coverage.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from journeys import Reason
+
+
+class Cause(StrEnum):
+    """Why a run says nothing about its target."""
+
+    BROKEN_PROBE = "broken_probe"
+    CANCELLED = "cancelled"
+    OVERLOADED = "overloaded"
+    OWN_NETWORK = "own_network"
+
+
+class Window(StrEnum):
+    """In which kind of time a run was measured, decided at that moment."""
+
+    NONE = "none"
+    PLANNED = "planned"
+    OVERRUN = "overrun"
+    AFTERMATH = "aftermath"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """The citizen reached the goal in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """The citizen did not: why, at which step, and a detail for people (never personal data)."""
+
+    reason: Reason
+    step: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The prober could not tell."""
+
+    cause: Cause
+    detail: str = ""
+
+
+Verdict = Pass | Fail | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Phases:
+    """Seconds that one run spent in each phase, summed over its requests; `connect` includes TLS."""
+
+    resolve: float = 0.0
+    connect: float = 0.0
+    first_byte: float = 0.0
+    transfer: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One finished run of a probe. `started` is Unix time in seconds, `duration` seconds without thinking time."""
+
+    system: str
+    probe: str
+    started: float
+    duration: float
+    verdict: Verdict
+    window: Window = Window.NONE
+    phases: Phases = field(default_factory=Phases)

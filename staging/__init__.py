@@ -1,0 +1,1 @@
+"""A replica of the estate with switchable faults, to test against on one machine."""
