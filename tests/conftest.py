@@ -1,0 +1,55 @@
+"""Fixtures that every room's tests share."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from config import Configuration, load
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="Accept the present output as the golden files.")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compare a text with tests/<room>/golden/NAME; `--update-golden` writes it instead."""
+    folder = Path(request.path).parent / "golden"
+
+    def compare(name: str, text: str) -> None:
+        path = folder / name
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert path.is_file(), f"no golden file {path}; make one with: pytest --update-golden"
+        assert text == path.read_text(encoding="utf-8")
+
+    return compare
+
+
+@pytest.fixture
+def peer() -> Callable[[str], str]:
+    """Return the path of a real server's program, or skip; with PIEKWACHT_REQUIRE_PEERS=1 fail instead."""
+
+    def find(program: str) -> str:
+        path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
+        if path is None and os.environ.get("PIEKWACHT_REQUIRE_PEERS") == "1":
+            pytest.fail(f"{program} is required and not installed")
+        if path is None:
+            pytest.skip(f"{program} is not installed (Debian has it)")
+        return path
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def configuration() -> Configuration:
+    """The configuration that the project ships."""
+    return load(ROOT / "config")
