@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationInfo
 
 from config.source import expected
 
@@ -20,6 +21,11 @@ def parse_duration(value: Any) -> float:
     if match is None:
         raise expected("a duration with its unit, such as 500ms, 15s, 2m, 1h or 30d")
     return float(match[1]) * _UNITS[match[2]]
+
+
+def write_duration(seconds: float) -> str:
+    """Write seconds so that `parse_duration` gives the very same number back."""
+    return f"{Decimal(repr(seconds)):f}s"
 
 
 def parse_base_url(value: Any) -> str:
@@ -50,8 +56,13 @@ def host_of(url: str) -> str:
     return (urlsplit(url).hostname or "").lower()
 
 
-Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
-"""Seconds as a float; written with a unit."""
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    Field(gt=0, allow_inf_nan=False),
+    PlainSerializer(write_duration, when_used="json"),
+]
+"""Seconds as a float; written with a unit, in YAML and in JSON."""
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
 """Name of a system, probe, owner, stream, ...: lower case, digits and hyphens."""

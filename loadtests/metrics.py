@@ -23,7 +23,7 @@ RESPONSE_TIME = Metric(
     "piekwacht_load_response_seconds",
     "histogram",
     "Response time from the intended start",
-    (*CAMPAIGN, "step"),
+    (*CAMPAIGN, "journey", "step"),
     LATENCY_BUCKETS,
 )
 LATENESS_P99 = Metric(

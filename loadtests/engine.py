@@ -1,0 +1,289 @@
+"""The muscle of a load test: starts every arrival at its instant and walks thousands of citizens on one event loop.
+
+The engine runs a uvloop event loop in a native thread of its own, beside gevent's hub: Locust has patched `threading`,
+so the thread is started with the original `_thread` function. The two sides share nothing but a queue of finished
+seconds (`collect`) and two flags.
+
+It is an open model: arrivals start whether or not the system keeps up. One timer serves all arrivals; it starts every
+citizen who is due and sleeps until the next. An arrival that cannot be started is counted as dropped, never forgotten.
+"""
+
+from __future__ import annotations
+
+import _thread
+import asyncio
+import gc
+import resource
+import ssl
+from array import array
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+
+import uvloop
+
+from journeys import JourneyFailed, Reason, Request
+from loadtests.http1 import Connection, Origin, split_url
+from loadtests.plan import Crowd, Plan
+from loadtests.statistics import Second
+from loadtests.walk import Walk, common_headers
+
+SWEEP = 0.05
+"""Seconds between looks at requests past their time-out; also measures the loop's lag."""
+
+STARTING = 0.002
+"""Seconds spent on starting arrivals before answers get their turn again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where requests to a system go."""
+
+    origin: Origin
+    path: str
+
+
+class Engine:
+    """Runs one share of a plan's arrivals; making it draws them, which takes a moment for millions."""
+
+    def __init__(self, plan: Plan, index: int, count: int) -> None:
+        share = plan.arrivals.share(index, count)
+        self._plan = plan
+        self._zero = 0.0
+        self._crowd = Crowd(plan)
+        self._instants = array("d", share.instants.tobytes())
+        self._numbers = array("q", share.numbers.tobytes())
+        self._kinds = array("h", share.kinds.tobytes())
+        self._next = 0
+        self._walks: set[Walk] = set()
+        self._deadlines: deque[tuple[float, Walk, int]] = deque()
+        self._seconds: deque[Second] = deque()
+        self._stop = False
+        self._drain_until = float("inf")
+        self._common: dict[Origin, str] = {}
+        self._cpu = 0.0
+        self._expected_sweep = 0.0
+        self._tls = _tls_context(plan)
+        self.think_factor = plan.think_factor
+        self.targets = {name: _target(url) for name, url in plan.environment.endpoints.items()}
+        self.second = Second(0)
+        self.loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+        self.finished = False
+        self.error: BaseException | None = None
+
+    @property
+    def scheduled(self) -> int:
+        """How many arrivals this engine was given."""
+        return len(self._instants)
+
+    # --- from outside the engine's thread
+
+    def start(self, zero: float, start_thread: Callable[..., object] = _thread.start_new_thread) -> None:
+        """Begin; the plan's time starts at the instant `zero` of `time.monotonic`.
+
+        `start_thread` starts a function in a native thread; under gevent it must be the unpatched one.
+        """
+        self._zero = zero
+        start_thread(self._run, ())
+
+    def stop(self) -> None:
+        """Ask for the end: no more arrivals, citizens on their way are counted as unfinished."""
+        self._stop = True
+
+    def collect(self) -> list[Second]:
+        """Take the seconds that are complete."""
+        seconds = []
+        while self._seconds:
+            seconds.append(self._seconds.popleft())
+        return seconds
+
+    # --- the thread
+
+    def _run(self) -> None:
+        try:
+            _raise_descriptor_limit()
+            gc.collect()
+            gc.freeze()  # what exists by now stays; collections look at citizens only
+            self._cpu = _cpu_seconds()
+            self.loop.call_later(max(0.0, self._zero - monotonic()), self._begin)
+            self.loop.run_forever()
+        except BaseException as error:  # noqa: BLE001 - the thread's last words go to the conductor
+            self.error = error
+        finally:
+            self.loop.close()
+            self._seconds.append(self.second)
+            self.finished = True
+            gc.unfreeze()
+
+    def _begin(self) -> None:
+        self.loop.set_exception_handler(self._unexpected)
+        self._cpu = _cpu_seconds()
+        self._expected_sweep = monotonic() + SWEEP
+        self._start_due()
+        self._sweep()
+        self.loop.call_later(1.0, self._turn_second)
+
+    def _unexpected(self, _loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        error = context.get("exception")
+        self.error = error if isinstance(error, BaseException) else RuntimeError(str(context.get("message")))
+        self._finish()
+
+    # --- arrivals
+
+    def _start_due(self) -> None:
+        """Start every citizen who is due; then sleep until the next."""
+        now = monotonic() - self._zero
+        pause = now + STARTING
+        while self._next < len(self._instants) and self._instants[self._next] <= now and not self._stop:
+            self._arrive(self._next, now)
+            self._next += 1
+            now = monotonic() - self._zero
+            if now > pause:
+                self.loop.call_soon(self._start_due)
+                return
+        if self._next == len(self._instants):
+            self._drain_until = self._zero + self._plan.duration + self._plan.drain
+        elif not self._stop:
+            # uvloop's timers have steps of a millisecond: round up, never start early.
+            wait = self._instants[self._next] - now
+            self.loop.call_later(int(wait * 1000 + 1) / 1000, self._start_due)
+
+    def _arrive(self, position: int, now: float) -> None:
+        intended = self._instants[position]
+        if len(self._walks) >= self._plan.max_in_flight:
+            self.second.dropped += 1
+            return
+        definition, citizen = self._crowd.citizen(self._numbers[position], self._kinds[position])
+        walk = Walk(self, definition, citizen, self._zero + intended)
+        self._walks.add(walk)
+        self.second.started += 1
+        self.second.lateness.append(now - intended)
+        walk.resume()
+
+    # --- what walks ask for and report
+
+    def common_headers(self, origin: Origin) -> str:
+        """Return the headers of every request to an origin."""
+        text = self._common.get(origin)
+        if text is None:
+            text = self._common[origin] = common_headers(origin)
+        return text
+
+    def allows(self, host: str) -> bool:
+        """Tell whether the environment allows traffic to a host."""
+        return host in self._plan.environment.allow
+
+    async def connect(self, origin: Origin) -> Connection:
+        """Open a connection. Raises `OSError`; refuses hosts that the environment does not allow."""
+        if not self.allows(origin.host):
+            raise PermissionError(f"{origin.host} is not allowed")
+        connection = Connection(origin)
+        context = self._tls if origin.secure else None
+        await self.loop.create_connection(lambda: connection, origin.host, origin.port, ssl=context)
+        self.second.connections += 1
+        return connection
+
+    def watch(self, walk: Walk) -> None:
+        """Note the deadline of the request that a walk is about to send."""
+        self._deadlines.append((monotonic() + self._plan.timeout, walk, walk.ticket))
+
+    def measured(self, journey: str, request: Request, response: float, service: float, size: int) -> None:
+        """Record one answer: seconds from the intended and from the actual start, and bytes."""
+        self.second.requests += 1
+        times = self.second.steps[journey, request.step, request.method]
+        times.response.append(response)
+        times.service.append(service)
+        times.received += size
+
+    def stale(self) -> None:
+        """Count a request sent again because the server had closed an idle connection."""
+        self.second.stale += 1
+
+    def completed(self, walk: Walk) -> None:
+        """Record a journey that passed; its duration leaves out thinking time."""
+        self.second.completed[walk.journey] += 1
+        self.second.journeys[walk.journey].append(max(0.0, monotonic() - walk.begun - walk.thought))
+        self._forget(walk)
+
+    def failed(self, walk: Walk, failure: JourneyFailed) -> None:
+        """Record a journey that failed."""
+        key = (walk.journey, failure.step, str(failure.reason))
+        self.second.failed[key] += 1
+        self.second.details.setdefault(key, failure.detail)
+        self._forget(walk)
+
+    def aborted(self, walk: Walk, error: OSError) -> None:
+        """Record a journey that ended for want of descriptors, ports or memory here: the generator's fault."""
+        self.second.aborted += 1
+        self.second.details.setdefault((walk.journey, "connect", "generator"), error.strerror or str(error))
+        self._forget(walk)
+
+    def bug(self, walk: Walk, error: Exception) -> None:
+        """End the run: a journey is broken, so the figures are worth nothing."""
+        self._forget(walk)
+        self.error = error
+        self._finish()
+
+    def _forget(self, walk: Walk) -> None:
+        walk.close()
+        self._walks.discard(walk)
+
+    # --- housekeeping
+
+    def _sweep(self) -> None:
+        """Give up requests past their time-out, notice the end, measure the loop's lag."""
+        now = monotonic()
+        self.second.lag = max(self.second.lag, now - self._expected_sweep)
+        while self._deadlines and self._deadlines[0][0] <= now:
+            _, walk, ticket = self._deadlines.popleft()
+            if walk.ticket == ticket:
+                walk.give_up(Reason.TIMEOUT, f"no answer within {self._plan.timeout:g}s")
+        over = self._next == len(self._instants) and not self._walks
+        if over or self._stop or now >= self._drain_until:
+            self._finish()
+        else:
+            self._expected_sweep = now + SWEEP
+            self.loop.call_later(SWEEP, self._sweep)
+
+    def _turn_second(self) -> None:
+        """Hand over the past second and begin the next."""
+        self._close_second()
+        index = int(monotonic() - self._zero)
+        self._seconds.append(self.second)
+        self.second = Second(max(index, self.second.index + 1))
+        self.loop.call_later(max(0.001, self.second.index + 1 + self._zero - monotonic()), self._turn_second)
+
+    def _close_second(self) -> None:
+        cpu = _cpu_seconds()
+        elapsed = max(0.001, monotonic() - self._zero - self.second.index)
+        self.second.cpu, self._cpu = (cpu - self._cpu) / elapsed, cpu
+        self.second.in_flight = len(self._walks)
+
+    def _finish(self) -> None:
+        self.second.unfinished += len(self._walks)
+        for walk in list(self._walks):
+            self._forget(walk)
+        self._close_second()
+        self.loop.stop()
+
+
+def _target(url: str) -> Target:
+    origin, path = split_url(url)
+    return Target(origin, path.rstrip("/"))
+
+
+def _tls_context(plan: Plan) -> ssl.SSLContext | None:
+    """One context for all citizens: a context of its own would cost each 800 KiB."""
+    secure = any(url.startswith("https:") for url in plan.environment.endpoints.values())
+    return ssl.create_default_context() if secure else None
+
+
+def _cpu_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _raise_descriptor_limit() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,70 @@
+"""Live Prometheus metrics of a running load test, made from its results at each scrape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from config.metric import Metric as Declaration
+from journeys import definitions
+from loadtests import metrics
+from loadtests.plan import Plan
+from loadtests.statistics import Latencies, Moment, Results, percentile
+
+Sample = tuple[list[str], float]
+
+
+class LoadCollector(Collector):
+    """Turns results into metric families; `look` returns the plan, the results so far and the seconds elapsed."""
+
+    def __init__(self, look: Callable[[], tuple[Plan, Results, float]]) -> None:
+        self._look = look
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric that `loadtests.metrics` declares; every label value is there from the start."""
+        plan, results, elapsed = self._look()
+        name = plan.campaign_id
+        now = min(max(elapsed, 0.0), plan.duration)
+        latest = results.moments[max(results.moments)] if results.moments else Moment()
+        journeys = sorted({kind.journey for kind in plan.kinds})
+        failed = dict.fromkeys(journeys, 0)
+        for (journey, _, _), count in results.failed.items():
+            failed[journey] += count
+        yield _family(metrics.PLANNED, [([name], plan.shape.count_by(now))])
+        yield _family(metrics.STARTED, [([name], results.counts["started"])])
+        yield _family(metrics.DROPPED, [([name], results.counts["dropped"])])
+        yield _family(metrics.COMPLETED, [([name, journey], results.completed[journey]) for journey in journeys])
+        yield _family(metrics.FAILED, [([name, journey], failed[journey]) for journey in journeys])
+        reasons = results.failed_by_reason().items()
+        yield _family(metrics.FAILED_BY_REASON, [([name, reason], count) for reason, count in reasons])
+        yield _family(metrics.IN_FLIGHT, [([name], latest.in_flight)])
+        yield _family(metrics.REQUESTS, [([name], results.counts["requests"])])
+        yield _family(metrics.LATENESS_P99, [([name], percentile(latest.lateness, 0.99))])
+        yield _family(metrics.PROGRESS, [([name], now / plan.duration)])
+        yield _family(metrics.GENERATOR_CPU, [([name], latest.cpu)])
+        yield _response_times(name, journeys, results)
+
+
+def _family(declaration: Declaration, samples: Iterable[Sample]) -> Metric:
+    kind = CounterMetricFamily if declaration.kind == "counter" else GaugeMetricFamily
+    family = kind(declaration.name, declaration.help, labels=declaration.labels)
+    for labels, value in samples:
+        family.add_metric(labels, value)
+    return family
+
+
+def _response_times(name: str, journeys: list[str], results: Results) -> Metric:
+    declaration = metrics.RESPONSE_TIME
+    family = HistogramMetricFamily(declaration.name, declaration.help, labels=declaration.labels)
+    measured = {(row.journey, row.step): row.response for row in results.steps.values()}
+    known = definitions()
+    for journey in journeys:
+        for step in known[journey].steps:
+            latencies = measured.get((journey, step)) or Latencies()
+            cumulated = latencies.buckets.cumsum()
+            bounds = [*(str(bound) for bound in declaration.buckets), "+Inf"]
+            buckets = [(bound, float(count)) for bound, count in zip(bounds, cumulated, strict=True)]
+            family.add_metric([name, journey, step], buckets, latencies.total)
+    return family

@@ -1,0 +1,223 @@
+"""One HTTP/1.1 connection: request bytes out, parsed response in.
+
+The connection belongs to one client at a time and calls it back: `answered` with the whole response, or `broken` with
+the reason. It never retries; what a broken connection means is the client's decision.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import zlib
+from dataclasses import dataclass
+from typing import Protocol, cast
+from urllib.parse import urlsplit
+
+import httptools
+
+from journeys import Reason, Response
+
+MAX_BODY = 16 * 1024 * 1024
+"""Bytes of one response body; a larger answer is broken off, so that no target can exhaust the generator."""
+
+USER_AGENT = "Piekwacht (load test)"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a connection goes: one host and port, with or without TLS."""
+
+    host: str
+    port: int
+    secure: bool
+
+    @property
+    def host_header(self) -> str:
+        """The host as the Host header writes it: the port only where it is not the default."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.secure else 80) else f"{host}:{self.port}"
+
+
+def split_url(url: str) -> tuple[Origin, str]:
+    """Return the origin and the path with query of an absolute http(s) URL. Raises `ValueError`."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"not an http(s) URL: {url!r}")
+    secure = parts.scheme == "https"
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Origin(parts.hostname, parts.port or (443 if secure else 80), secure), path
+
+
+class Client(Protocol):
+    """Who uses a connection."""
+
+    def answered(self, response: Response) -> None:
+        """Take the complete answer to the request sent."""
+
+    def broken(self, reason: Reason, detail: str, *, unanswered: bool) -> None:
+        """Take the news that no answer will come; `unanswered` if not one byte of it had arrived."""
+
+
+class Connection(asyncio.Protocol):
+    """A connection that is open or being opened."""
+
+    __slots__ = (
+        "_body",
+        "_chunked",
+        "_client",
+        "_head_complete",
+        "_headers",
+        "_length_known",
+        "_parser",
+        "_size",
+        "_transport",
+        "closed",
+        "origin",
+        "received",
+        "requests",
+    )
+    _headers: list[tuple[bytes, bytes]]
+    _body: list[bytes]
+
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
+        self.closed = False
+        self.requests = 0
+        self.received = 0
+        self._client: Client | None = None
+        self._transport: asyncio.Transport | None = None
+        self._start_message()
+
+    # --- used by the client
+
+    def send(self, data: bytes, client: Client) -> None:
+        """Send one request; `client` is called back exactly once unless `close` is called first."""
+        assert self._transport is not None
+        assert self._client is None
+        self._client = client
+        self.requests += 1
+        self.received = 0
+        self._transport.write(data)
+
+    def close(self) -> None:
+        """Close at once; nobody is called back."""
+        self._client = None
+        self.closed = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    @property
+    def reusable(self) -> bool:
+        """Whether another request may be sent."""
+        return not self.closed and self._transport is not None and not self._transport.is_closing()
+
+    # --- called by the event loop
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is not a subclass
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser, which calls the `on_` methods."""
+        self.received += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self._break(Reason.BROKEN_RESPONSE, str(error))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Finish an answer that ends with the connection; anything else that was awaited is lost."""
+        self.closed = True
+        if self._client is None:
+            return
+        if self._head_complete and not self._length_known and not self._chunked and exc is None:
+            self.on_message_complete()
+        else:
+            self._break(Reason.CONNECTION_RESET, str(exc) if exc else "closed before the answer was complete")
+
+    # --- called by the parser
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Collect one header."""
+        self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Note how the body will end."""
+        self._head_complete = True
+        for name, value in self._headers:
+            lower = name.lower()
+            if lower == b"content-length":
+                self._length_known = True
+            elif lower == b"transfer-encoding" and b"chunked" in value.lower():
+                self._chunked = True
+
+    def on_body(self, body: bytes) -> None:
+        """Collect a part of the body."""
+        self._size += len(body)
+        if self._size > MAX_BODY:
+            self._break(Reason.BROKEN_RESPONSE, f"body larger than {MAX_BODY} bytes")
+        else:
+            self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        """Hand the answer to the client; a 1xx answer is only an announcement."""
+        status = self._parser.get_status_code()
+        if status < 200:
+            self._headers, self._body, self._head_complete = [], [], False
+            return
+        client, headers, body = self._client, self._headers, b"".join(self._body)
+        keep = self._parser.should_keep_alive() and (self._length_known or self._chunked or status in {204, 304})
+        self._client = None
+        if not keep:
+            self.close()
+        if client is None:
+            return
+        try:
+            body = _decoded(headers, body)
+        except (zlib.error, ValueError) as error:
+            client.broken(Reason.BROKEN_RESPONSE, f"undecodable body ({error})", unanswered=False)
+            return
+        if keep:
+            self._start_message()
+        client.answered(Response(status, headers, body))
+
+    def _start_message(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._headers = []
+        self._body = []
+        self._size = 0
+        self._head_complete = False
+        self._length_known = False
+        self._chunked = False
+
+    def _break(self, reason: Reason, detail: str) -> None:
+        client, unanswered = self._client, self.received == 0
+        self.close()
+        if client is not None:
+            client.broken(reason, detail, unanswered=unanswered)
+
+
+def explain_connect_error(error: BaseException) -> Reason:
+    """Return the reason for a connection that could not be opened."""
+    if isinstance(error, ssl.SSLError | ssl.CertificateError):
+        return Reason.TLS_FAILED
+    if isinstance(error, TimeoutError):
+        return Reason.TIMEOUT
+    if isinstance(error, ConnectionResetError):
+        return Reason.CONNECTION_RESET
+    if isinstance(error, OSError) and type(error).__name__ == "gaierror":
+        return Reason.NAME_NOT_RESOLVED
+    return Reason.CONNECTION_REFUSED
+
+
+def _decoded(headers: list[tuple[bytes, bytes]], body: bytes) -> bytes:
+    encoding = next((value.lower() for name, value in headers if name.lower() == b"content-encoding"), b"")
+    if not body or encoding in {b"", b"identity"}:
+        return body
+    if encoding in {b"gzip", b"x-gzip", b"deflate"}:
+        unpack = zlib.decompressobj(wbits=47 if encoding != b"deflate" else 15)
+        text = unpack.decompress(body, MAX_BODY)
+        if unpack.unconsumed_tail:
+            raise ValueError(f"larger than {MAX_BODY} bytes")
+        return text
+    raise ValueError(f"unknown content-encoding {encoding.decode('latin-1')}")

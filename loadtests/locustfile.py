@@ -1,0 +1,91 @@
+"""Piekwacht under plain Locust, with its web page or headless.
+
+    locust -f loadtests/locustfile.py --campaign aangifte-2023-03-01 --env local --from 09:00 --to 09:02 --scale 0.1
+
+The number of users and the spawn rate that Locust asks for have no meaning here: the campaign decides who comes when.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from locust import events
+from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
+from locust.runners import MasterRunner, WorkerRunner
+
+import journeys
+from config import ConfigError, load
+from loadtests.conductor import Conductor, CrowdUser, Section
+from loadtests.plan import Plan, PlanError, make_plan
+from loadtests.report import write
+from loadtests.run import EXIT_CODES
+
+__all__ = ["CrowdUser"]  # Locust looks for user classes in this module
+
+
+@events.init_command_line_parser.add_listener
+def add_options(parser: LocustArgumentParser) -> None:
+    """Add Piekwacht's options; nothing binds to a public interface unless told to."""
+    parser.set_defaults(web_host="127.0.0.1", master_bind_host="127.0.0.1")
+    group = parser.add_argument_group("Piekwacht")
+    group.add_argument("--piekwacht-config", default="config", help="Folder with estate, campaigns, environments")
+    group.add_argument("--campaign", default="smoke", help="Campaign to replay")
+    group.add_argument("--env", default="local", dest="environment_id", help="Environment to load")
+    group.add_argument("--day", default="", help="Day of the campaign (default: its first)")
+    group.add_argument("--from", default="10:00", dest="start_clock", help="First moment of the day")
+    group.add_argument("--to", default="10:01", dest="end_clock", help="Last moment of the day")
+    group.add_argument("--compress", type=float, default=1.0, help="Replay this many times faster")
+    group.add_argument("--scale", type=float, default=1.0, help="Multiply the number of arrivals")
+    group.add_argument("--seed", type=int, default=1, help="Seed of every random choice")
+    group.add_argument("--out", default="build/locust", help="Folder for summary.json and report.html")
+
+
+@events.init.add_listener
+def attach(environment: Environment, **_: Any) -> None:
+    """Put the working half into local runners and workers, the leading half into local runners and masters."""
+    if not isinstance(environment.runner, MasterRunner):
+        Section(environment)
+    if not isinstance(environment.runner, WorkerRunner):
+        conductor = Conductor(environment, on_end=finish)
+        environment.events.test_start.add_listener(lambda **_: conductor.start(plan_of(environment)))
+        environment.events.test_stopping.add_listener(lambda **_: conductor.stop())
+
+
+def plan_of(environment: Environment) -> Plan:
+    """Make the plan from Locust's options; on bad input say what is wrong and quit with 1."""
+    options = environment.parsed_options
+    assert options is not None
+    try:
+        return make_plan(
+            load(Path(options.piekwacht_config), journeys.definitions()),
+            options.campaign,
+            options.environment_id,
+            day=options.day or None,
+            start=options.start_clock,
+            end=options.end_clock,
+            compress=options.compress,
+            scale=options.scale,
+            seed=options.seed,
+        )
+    except (ConfigError, PlanError) as error:
+        print(error)
+        os._exit(1)
+
+
+def finish(conductor: Conductor) -> None:
+    """Write the report and end Locust's run too."""
+    environment = conductor.environment
+    options = environment.parsed_options
+    assert options is not None
+    assert environment.runner is not None
+    summary = conductor.summary("locust -f loadtests/locustfile.py")
+    for path in write(summary, Path(options.out)):
+        print(f"written: {path}")
+    environment.process_exit_code = EXIT_CODES[summary.outcome]
+    if options.headless:
+        environment.runner.quit()
+    else:
+        environment.runner.stop()

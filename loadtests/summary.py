@@ -1,0 +1,334 @@
+"""The result of a run as data: `summary.json`, from which the report is made.
+
+All times are seconds, all shares go from 0 to 1. `Summary.model_json_schema()` is the schema of the file.
+"""
+
+from __future__ import annotations
+
+import math
+from importlib.metadata import version
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from config.source import Strict
+from journeys import Reason, definitions
+from loadtests.plan import Plan
+from loadtests.statistics import Latencies, Moment, Results, percentile
+from loadtests.verdict import Measured, Outcome, judge
+
+
+class Times(Strict):
+    """Percentiles of one kind of duration."""
+
+    count: int
+    mean: float
+    p50: float
+    p95: float
+    p99: float
+    max: float
+
+
+class PlanFacts(Strict):
+    """What was asked for."""
+
+    campaign: str
+    title: str
+    day: str
+    first: AwareDatetime
+    last: AwareDatetime
+    compress: float
+    scale: float
+    seed: int
+    spacing: str
+    think_factor: float
+    environment: str
+    endpoints: dict[str, str]
+    sources: list[str]
+    assumptions: list[str]
+    processes: int
+    command: str
+    piekwacht: str
+
+
+class ArrivalFacts(Strict):
+    """What became of the arrivals.
+
+    `expected` is the integral of the rate, `scheduled` the number drawn, `due` those whose instant came before the run
+    ended. scheduled = due + not_due; due = started + dropped; started = completed + failed + aborted + unfinished.
+    `z` is the distance of `started` from `expected` in standard deviations of a Poisson count.
+    """
+
+    expected: float
+    scheduled: int
+    due: int
+    started: int
+    dropped: int
+    not_due: int
+    completed: int
+    failed: int
+    aborted: int
+    unfinished: int
+    z: float
+    digest: str
+
+
+class JourneyRow(Strict):
+    """One journey; `duration` counts from the intended start and leaves out thinking time."""
+
+    journey: str
+    completed: int
+    failed: int
+    duration: Times
+
+
+class StepRow(Strict):
+    """One step of a journey; `response` counts from the intended start, `service` from the actual one."""
+
+    journey: str
+    step: str
+    method: str
+    response: Times
+    service: Times
+    received_bytes: int
+
+
+class FailureRow(Strict):
+    """Failures of one kind."""
+
+    journey: str
+    step: str
+    reason: Reason
+    meaning: str
+    count: int
+    detail: str
+
+
+class SecondRow(Strict):
+    """One second of the run. `planned` is the expected number of arrivals in it."""
+
+    second: int
+    planned: float
+    started: int
+    dropped: int
+    completed: int
+    failed: int
+    in_flight: int
+    requests: int
+    response_p50: float
+    response_p99: float
+    lateness_p99: float
+    cpu: float
+
+
+class GeneratorFacts(Strict):
+    """Whether the instrument was fit: CPU of the busiest process (1 = one core), lag of its event loop."""
+
+    cpu_mean: float
+    cpu_max: float
+    loop_lag_max: float
+    connections: int
+    stale_connections: int
+
+
+class Summary(Strict):
+    """The whole result."""
+
+    schema_version: Literal[1] = 1
+    outcome: Outcome
+    reasons: list[str]
+    began: AwareDatetime
+    seconds: float
+    plan: PlanFacts
+    arrivals: ArrivalFacts
+    lateness: Times
+    requests: int
+    requests_per_second: float
+    response: Times
+    journeys: list[JourneyRow]
+    steps: list[StepRow]
+    failures: list[FailureRow]
+    timeline: list[SecondRow]
+    generator: GeneratorFacts
+
+
+def summarise(
+    plan: Plan,
+    results: Results,
+    *,
+    began: AwareDatetime,
+    seconds: float,
+    processes: int,
+    command: str,
+    interrupted: bool = False,
+    errors: list[str] | None = None,
+) -> Summary:
+    """Make the summary of a run that lasted `seconds` from its time zero."""
+    arrivals = _arrivals(plan, results, seconds, interrupted=interrupted)
+    response = results.response()
+    verdict = judge(
+        Measured(
+            due=arrivals.due,
+            started=arrivals.started,
+            dropped=arrivals.dropped,
+            aborted=arrivals.aborted,
+            completed=arrivals.completed,
+            failed=arrivals.failed,
+            lateness_p99=results.lateness.percentile(0.99),
+            response_p95=response.percentile(0.95),
+            interrupted=interrupted,
+            errors=errors or [],
+        ),
+        plan.campaign.thresholds,
+    )
+    timeline = _timeline(plan, results)
+    return Summary(
+        outcome=verdict.outcome,
+        reasons=verdict.reasons,
+        began=began,
+        seconds=seconds,
+        plan=_plan_facts(plan, processes, command),
+        arrivals=arrivals,
+        lateness=times(results.lateness),
+        requests=results.counts["requests"],
+        requests_per_second=results.counts["requests"] / seconds if seconds > 0 else 0.0,
+        response=times(response),
+        journeys=_journeys(results),
+        steps=_steps(results),
+        failures=_failures(results),
+        timeline=timeline,
+        generator=GeneratorFacts(
+            cpu_mean=sum(row.cpu for row in timeline) / len(timeline) if timeline else 0.0,
+            cpu_max=max((row.cpu for row in timeline), default=0.0),
+            loop_lag_max=max((moment.lag for moment in results.moments.values()), default=0.0),
+            connections=results.counts["connections"],
+            stale_connections=results.counts["stale"],
+        ),
+    )
+
+
+def times(latencies: Latencies) -> Times:
+    """Return the percentiles of a histogram."""
+    return Times(
+        count=latencies.count,
+        mean=latencies.mean,
+        p50=latencies.percentile(0.5),
+        p95=latencies.percentile(0.95),
+        p99=latencies.percentile(0.99),
+        max=latencies.maximum,
+    )
+
+
+def _plan_facts(plan: Plan, processes: int, command: str) -> PlanFacts:
+    return PlanFacts(
+        campaign=plan.campaign_id,
+        title=plan.campaign.title,
+        day=plan.day,
+        first=plan.clock(0),
+        last=plan.clock(plan.duration),
+        compress=plan.compress,
+        scale=plan.scale,
+        seed=plan.seed,
+        spacing=plan.spacing,
+        think_factor=plan.think_factor,
+        environment=plan.environment_id,
+        endpoints=dict(plan.environment.endpoints),
+        sources=plan.campaign.sources,
+        assumptions=plan.campaign.assumptions,
+        processes=processes,
+        command=command,
+        piekwacht=version("piekwacht"),
+    )
+
+
+def _arrivals(plan: Plan, results: Results, seconds: float, *, interrupted: bool) -> ArrivalFacts:
+    scheduled, started, dropped = len(plan.arrivals), results.counts["started"], results.counts["dropped"]
+    due = int((plan.arrivals.instants <= seconds).sum()) if interrupted else scheduled
+    expected = plan.shape.count_by(seconds) if interrupted else plan.shape.total
+    return ArrivalFacts(
+        expected=expected,
+        scheduled=scheduled,
+        due=due,
+        started=started,
+        dropped=dropped,
+        not_due=scheduled - due,
+        completed=results.total_completed,
+        failed=results.total_failed,
+        aborted=results.counts["aborted"],
+        unfinished=results.counts["unfinished"],
+        z=(started - expected) / math.sqrt(expected) if expected > 0 else 0.0,
+        digest=plan.arrivals.digest(),
+    )
+
+
+def _journeys(results: Results) -> list[JourneyRow]:
+    failed: dict[str, int] = {}
+    for (journey, _, _), count in results.failed.items():
+        failed[journey] = failed.get(journey, 0) + count
+    return [
+        JourneyRow(
+            journey=name,
+            completed=results.completed[name],
+            failed=failed.get(name, 0),
+            duration=times(results.journeys[name] if name in results.journeys else Latencies()),
+        )
+        for name in sorted(set(results.completed) | set(failed))
+    ]
+
+
+def _steps(results: Results) -> list[StepRow]:
+    """Return the steps in the order in which the journeys take them."""
+    order = {
+        (journey.name, step): index for journey in definitions().values() for index, step in enumerate(journey.steps)
+    }
+    rows = sorted(results.steps.values(), key=lambda row: (row.journey, order.get((row.journey, row.step), 0)))
+    return [
+        StepRow(
+            journey=row.journey,
+            step=row.step,
+            method=row.method,
+            response=times(row.response),
+            service=times(row.service),
+            received_bytes=row.received,
+        )
+        for row in rows
+    ]
+
+
+def _failures(results: Results) -> list[FailureRow]:
+    """Return the failures, most frequent first."""
+    return [
+        FailureRow(
+            journey=journey,
+            step=step,
+            reason=Reason(reason),
+            meaning=Reason(reason).meaning,
+            count=count,
+            detail=results.details.get((journey, step, reason), ""),
+        )
+        for (journey, step, reason), count in results.failed.most_common()
+    ]
+
+
+def _timeline(plan: Plan, results: Results) -> list[SecondRow]:
+    if not results.moments:
+        return []
+    return [second_row(plan, index, results.moments.get(index, Moment())) for index in range(max(results.moments) + 1)]
+
+
+def second_row(plan: Plan, index: int, moment: Moment) -> SecondRow:
+    """Return one second of the run as data."""
+    return SecondRow(
+        second=index,
+        planned=plan.shape.count_by(index + 1) - plan.shape.count_by(index),
+        started=moment.started,
+        dropped=moment.dropped,
+        completed=moment.completed,
+        failed=moment.failed,
+        in_flight=moment.in_flight,
+        requests=moment.requests,
+        response_p50=percentile(moment.response, 0.5),
+        response_p99=percentile(moment.response, 0.99),
+        lateness_p99=percentile(moment.lateness, 0.99),
+        cpu=moment.cpu,
+    )

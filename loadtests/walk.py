@@ -1,0 +1,264 @@
+r"""One citizen under way: a suspended journey, its cookies and its connections.
+
+            arrival instant
+                  v
+    +--------> resume journey -----> StopIteration: completed
+    |             |        \-------> JourneyFailed: failed
+    |   Request   |   Think, Wait
+    |             v             v
+    |      send, await      timer until due
+    |             |             |
+    +-- answer <--+             |
+    +---------------------------+
+
+Nothing here waits: the parser's callback or a timer resumes the journey. There is no task and no greenlet per citizen;
+only opening a connection is a task, for as long as it takes. Response times count from the instant at which the
+request was due, so a generator or a target that falls behind cannot hide it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Callable, Mapping
+from time import monotonic, time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
+
+from journeys import Citizen, JourneyDefinition, JourneyFailed, Reason, Request, Response, Think
+from loadtests.cookies import Jar
+from loadtests.http1 import USER_AGENT, Connection, Origin, explain_connect_error, split_url
+
+if TYPE_CHECKING:
+    from loadtests.engine import Engine
+
+MAX_REDIRECTS = 10
+IDLE_CLOSE = 60.0
+"""Seconds after which a citizen's idle connection is closed, as a browser would."""
+
+OWN_TROUBLE = {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM}
+"""Errors of opening a connection that are the generator's own: no descriptors, ports or memory left."""
+
+
+class Walk:
+    """The state of one citizen between two events."""
+
+    __slots__ = (
+        "_connections",
+        "_engine",
+        "_generator",
+        "_jar",
+        "_method",
+        "_opening",
+        "_path",
+        "_redirects",
+        "_request",
+        "_sent",
+        "_timer",
+        "begun",
+        "due",
+        "journey",
+        "number",
+        "thought",
+        "ticket",
+    )
+
+    def __init__(self, engine: Engine, definition: JourneyDefinition, citizen: Citizen, intended: float) -> None:
+        self._engine = engine
+        self._generator = definition.start(citizen)
+        self._jar = Jar()
+        self._connections: dict[Origin, Connection] = {}
+        self._opening: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._request: Request | None = None
+        self.journey = definition.name
+        self.number = citizen.number
+        self.begun = self.due = intended
+        self.thought = 0.0
+        self.ticket = 0
+
+    # --- driving the journey
+
+    def resume(self, response: Response | None = None) -> None:
+        """Let the journey go on with the answer it waited for."""
+        self._advance(self._generator.send, response)
+
+    def fail(self, reason: Reason, detail: str) -> None:
+        """Let the journey know that no usable answer came; it may carry on."""
+        step = self._request.step if self._request else "start"
+        self._advance(self._generator.throw, JourneyFailed(reason, step, detail))
+
+    def _advance(self, go: Callable[[Any], object], value: object) -> None:
+        self.ticket += 1
+        try:
+            action = go(value)
+        except StopIteration:
+            self._engine.completed(self)
+        except JourneyFailed as failure:
+            self._engine.failed(self, failure)
+        except Exception as error:  # noqa: BLE001 - a bug in a journey must not stop the others
+            self._engine.bug(self, error)
+        else:
+            self._act(action)
+
+    def _act(self, action: object) -> None:
+        if isinstance(action, Request):
+            self._request = action
+            self._redirects = 0
+            target = self._engine.targets[action.system]
+            self._method = action.method
+            self._go(target.origin, target.path + action.path, action.body, action.content_type, action.headers)
+            return
+        assert action is not None
+        seconds = float(action.seconds)  # type: ignore[attr-defined] # Think or Wait
+        if isinstance(action, Think):
+            seconds *= self._engine.think_factor
+            self.thought += seconds
+        self.due = monotonic() + seconds
+        if seconds > IDLE_CLOSE:
+            self._engine.loop.call_later(IDLE_CLOSE, self._close_idle, self.ticket)
+        self._timer = self._engine.loop.call_later(seconds, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        self.due = min(self.due, monotonic())  # the loop's clock has millisecond steps and may wake a little early
+        self.resume()
+
+    # --- requests
+
+    def _go(self, origin: Origin, path: str, body: bytes, content_type: str, headers: Mapping[str, str]) -> None:
+        """Send a request on this citizen's connection to the origin, or on a new one."""
+        self._path = path
+        head = [f"{self._method} {path} HTTP/1.1\r\n{self._engine.common_headers(origin)}"]
+        cookies = self._jar.header(origin.host, path, secure=origin.secure, now=time()) if len(self._jar) else ""
+        if cookies:
+            head.append(f"Cookie: {cookies}\r\n")
+        if body or self._method in {"POST", "PUT"}:
+            head.append(f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n")
+        head += [f"{name}: {value}\r\n" for name, value in headers.items()]
+        data = "".join(head).encode("latin-1") + b"\r\n" + body
+        self._sent = monotonic()
+        self._engine.watch(self)
+        connection = self._connections.get(origin)
+        if connection is not None and connection.reusable:
+            connection.send(data, _Exchange(self, origin, data, connection))
+        else:
+            self._open(origin, data)
+
+    def _open(self, origin: Origin, data: bytes) -> None:
+        self._opening = self._engine.loop.create_task(self._connect(origin, data))
+
+    async def _connect(self, origin: Origin, data: bytes) -> None:
+        try:
+            connection = await self._engine.connect(origin)
+        except OSError as error:
+            self._opening = None
+            if error.errno in OWN_TROUBLE:
+                self._engine.aborted(self, error)
+            else:
+                self.fail(explain_connect_error(error), error.strerror or str(error))
+            return
+        self._opening = None
+        self._connections[origin] = connection
+        if connection.reusable:
+            connection.send(data, _Exchange(self, origin, data, connection))
+        else:
+            self.fail(Reason.CONNECTION_RESET, "closed as soon as it was open")
+
+    def answered(self, origin: Origin, response: Response) -> None:
+        """Take an answer: measure, keep cookies, follow a redirect or resume the journey."""
+        now = monotonic()
+        request = self._request
+        assert request is not None
+        self._engine.measured(self.journey, request, now - self.due, now - self._sent, len(response.body))
+        for name, value in response.headers:
+            if name.lower() == b"set-cookie":
+                self._jar.store(value.decode("latin-1"), origin.host, self._path.partition("?")[0], time())
+        location = response.header("location") if response.status in {301, 302, 303, 307, 308} else None
+        self.due = now
+        if location is None:
+            self.resume(response)
+        else:
+            self._redirect(origin, response.status, location)
+
+    def _redirect(self, origin: Origin, status: int, location: str) -> None:
+        """Follow one redirect, to allowed hosts only."""
+        self._redirects += 1
+        base = f"{'https' if origin.secure else 'http'}://{origin.host_header}{self._path}"
+        try:
+            target, path = split_url(urljoin(base, location))
+        except ValueError:
+            self.fail(Reason.UNEXPECTED_REDIRECT, "redirect to something that is not http(s)")
+            return
+        if self._redirects > MAX_REDIRECTS:
+            self.fail(Reason.UNEXPECTED_REDIRECT, f"more than {MAX_REDIRECTS} redirects")
+        elif not self._engine.allows(target.host):
+            self.fail(Reason.UNEXPECTED_REDIRECT, f"redirect to {target.host}, which is not allowed")
+        elif status in {307, 308}:
+            request = self._request
+            assert request is not None
+            self._go(target, path, request.body, request.content_type, request.headers)
+        else:
+            self._method = "GET"
+            self._go(target, path, b"", "", {})
+
+    # --- the end
+
+    def close(self) -> None:
+        """Let go of everything: timer, connections, generator."""
+        self.ticket += 1
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._opening is not None:
+            self._opening.cancel()
+        self.close_connections()
+        self._generator.close()
+
+    def close_connections(self) -> None:
+        """Close every connection at once."""
+        for connection in self._connections.values():
+            connection.close()
+        self._connections.clear()
+
+    def give_up(self, reason: Reason, detail: str) -> None:
+        """End the present request (a timeout): close what it waits for and tell the journey."""
+        if self._opening is not None:
+            self._opening.cancel()
+            self._opening = None
+        self.close_connections()
+        self.fail(reason, detail)
+
+    def _close_idle(self, ticket: int) -> None:
+        if ticket == self.ticket:
+            self.close_connections()
+
+
+class _Exchange:
+    """One request on one connection: tells its walk how it ended."""
+
+    __slots__ = ("_connection", "_data", "_origin", "_walk")
+
+    def __init__(self, walk: Walk, origin: Origin, data: bytes, connection: Connection) -> None:
+        self._walk = walk
+        self._origin = origin
+        self._data = data
+        self._connection = connection
+
+    def answered(self, response: Response) -> None:
+        self._walk.answered(self._origin, response)
+
+    def broken(self, reason: Reason, detail: str, *, unanswered: bool) -> None:
+        """Tell the walk; but send a GET once more if the server had closed an idle connection (RFC 9110, 9.2.2)."""
+        walk = self._walk
+        if unanswered and self._connection.requests > 1 and self._data.startswith(b"GET "):
+            walk._engine.stale()  # noqa: SLF001 - the two classes are one thing
+            walk._open(self._origin, self._data)  # noqa: SLF001
+        else:
+            walk.fail(reason, detail)
+
+
+def common_headers(origin: Origin) -> str:
+    """Return the headers that every request to an origin carries."""
+    return (
+        f"Host: {origin.host_header}\r\nUser-Agent: {USER_AGENT}\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate\r\n"
+    )

@@ -1,0 +1,76 @@
+"""Numbers and verdicts as people read them: what the report and the terminal have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from loadtests.verdict import Outcome
+
+CONCLUSION: Mapping[Outcome, str] = {
+    "passed": "The system met its thresholds, and the generator kept its schedule.",
+    "failed": "The generator kept its schedule; the system did not meet its thresholds.",
+    "invalid": "This measurement cannot be trusted: its figures say nothing about the system.",
+}
+"""What each outcome means, in one sentence."""
+
+
+def number(value: float) -> str:
+    """Write a count in full and anything else with three significant digits: 1,234,567 or 57.9 or 0.023."""
+    decimals = 0 if value == int(value) else _decimals(value)
+    text = f"{value:,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def brief(value: float) -> str:
+    """Write a number for an axis, where there is little room: 950 or 12 k or 3.6 M."""
+    return _scaled(value, ("", "k", "M", "G", "T", "P"))
+
+
+def size(count: float) -> str:
+    """Write a number of bytes: 512 B, 3.4 kB, 1.2 GB."""
+    return _scaled(count, ("B", "kB", "MB", "GB", "TB", "PB"))
+
+
+def duration(seconds: float) -> str:
+    """Write a duration in the unit that suits it: 0.24 ms, 85 ms, 1.27 s, 12 min 5 s, 3 h 2 min."""
+    if seconds < 0.9995:
+        return f"{_rounded(seconds * 1000)} ms"
+    if seconds < 119.5:
+        return f"{_rounded(seconds)} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 120:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,} h {minutes} min" if minutes else f"{hours:,} h"
+
+
+def share(part: float, whole: float) -> str:
+    """Write a part of a whole in percent, as 0 % or 100 % only if it is exactly that; a dash where there is no whole."""
+    if not whole:
+        return "–"
+    percent = 100 * part / whole
+    if 0 < percent < 0.005:
+        return "< 0.01 %"
+    if 99.995 <= percent < 100:
+        return "> 99.99 %"
+    return f"{percent:.2f}".rstrip("0").rstrip(".") + " %"
+
+
+def _scaled(value: float, units: Sequence[str]) -> str:
+    """Write a value of 1000 or more in thousands, millions, ..."""
+    power = 0
+    while abs(value) >= 999.5 and power < len(units) - 1:
+        value, power = value / 1000, power + 1
+    return f"{_rounded(value)} {units[power]}".rstrip()
+
+
+def _rounded(value: float) -> str:
+    return number(round(value, _decimals(value)))
+
+
+def _decimals(value: float) -> int:
+    """Return how many decimals leave three significant digits, at most 4."""
+    for limit, decimals in ((99.95, 0), (9.995, 1), (0.9995, 2), (0.09995, 3)):
+        if abs(value) >= limit:
+            return decimals
+    return 4

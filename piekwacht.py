@@ -1,0 +1,57 @@
+"""The front door: one command that mounts the commands of each room. No logic lives here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import dashboards.commands
+import demo.commands
+import typer
+
+import config.commands
+import loadtests.commands
+import monitors.availability
+import monitors.commands
+import monitors.rules_commands
+import staging.commands
+from config.commands import ConfigOption, JsonOption
+
+app = typer.Typer(
+    help="Piekwacht: load testing and synthetic monitoring for the people who keep a tax administration reachable.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(staging.commands.app, name="staging")
+app.add_typer(loadtests.commands.app, name="load")
+app.add_typer(monitors.commands.app, name="monitor")
+app.command("availability")(monitors.availability.availability)
+app.add_typer(dashboards.commands.app, name="dashboards")
+app.add_typer(monitors.rules_commands.app, name="rules")
+app.command("demo")(demo.commands.demo)
+
+
+@app.command()
+def validate(config_dir: ConfigOption = Path("config"), as_json: JsonOption = False) -> None:
+    """Check every configuration file; report every error at once, with file and line.
+
+    \b
+    Example:
+      piekwacht validate --config config
+    """
+    import journeys
+
+    config.commands.validate(config_dir, journeys.definitions(), as_json=as_json)
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    """Let every command share `--version`."""
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"piekwacht {installed('piekwacht')}")
+        raise typer.Exit

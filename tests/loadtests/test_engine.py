@@ -1,0 +1,376 @@
+"""The engine against real listeners: open model, honest clocks, every way an answer can go wrong."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from config import Campaign, Environment
+from journeys import Citizen, Journey, JourneyFailed, Reason
+from journeys.core import Request, Think, Wait, _registry, fetch, journey
+from loadtests.engine import Engine
+from loadtests.plan import Plan
+from loadtests.statistics import Results, pack
+
+Answer = Callable[[bytes, socket.socket, int], None]
+
+
+@contextmanager
+def server(answer: Answer) -> Iterator[str]:
+    """Serve raw HTTP on a free port: `answer(request, connection, number of the connection)` for each request."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+    stopped = threading.Event()
+
+    def talk(connection: socket.socket, number: int) -> None:
+        with connection:
+            while not stopped.is_set():
+                data = b""
+                while b"\r\n\r\n" not in data:
+                    try:
+                        part = connection.recv(65536)
+                    except OSError:
+                        return
+                    if not part:
+                        return
+                    data += part
+                try:
+                    answer(data, connection, number)
+                except OSError:
+                    return
+
+    def accept() -> None:
+        number = 0
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            number += 1
+            threading.Thread(target=talk, args=(connection, number), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/base"
+    finally:
+        stopped.set()
+        listener.close()
+
+
+def say(text: bytes = b"Hello", status: bytes = b"200 OK", headers: bytes = b"") -> bytes:
+    return b"HTTP/1.1 %s\r\nContent-Length: %d\r\n%s\r\n%s" % (status, len(text), headers, text)
+
+
+def always(data: bytes) -> Answer:
+    return lambda _request, connection, _number: connection.sendall(data)
+
+
+@pytest.fixture
+def one_journey() -> Iterator[Callable[..., None]]:
+    """Register a journey called `test` for one test."""
+
+    def register(function: Callable[[Citizen], Journey]) -> None:
+        journey("test", title="Test", steps=["one", "two"])(function)
+
+    yield register
+    _registry.pop("test", None)
+
+
+def simple(_citizen: Citizen) -> Journey:
+    yield from fetch("one", "website", "/", contains="Hello")
+
+
+def plan(url: str, *, seconds: float = 1.0, rate: float = 50.0, **options: object) -> Plan:
+    campaign = Campaign.model_validate(
+        {
+            "title": "Test",
+            "sources": ["none"],
+            "assumptions": [],
+            "days": {"day": {"start": "2026-01-15T00:00:00+01:00", "source": "x", "totals": {"all": rate * 86_400}}},
+            "hourly_profile": [1] * 24,
+            "streams": {"all": {"title": "All", "split": [{"journey": "test", "share": 1.0}]}},
+        }
+    )
+    environment = Environment(title="Test", endpoints={"website": url}, allow=["127.0.0.1"])
+    return Plan.model_validate(
+        {
+            "campaign_id": "test",
+            "campaign": campaign,
+            "environment_id": "test",
+            "environment": environment,
+            "day": "day",
+            "start": 0,
+            "end": seconds,
+            "timeout": 2.0,
+            "drain": 5.0,
+            **options,
+        }
+    )
+
+
+def run(the_plan: Plan) -> tuple[Results, Engine]:
+    """Run a whole plan in one engine and return its results."""
+    engine = Engine(the_plan, 0, 1)
+    engine.start(time.monotonic() + 0.05)
+    deadline = time.monotonic() + the_plan.duration + the_plan.drain + 10
+    while not engine.finished:
+        assert time.monotonic() < deadline, "the engine did not end"
+        time.sleep(0.02)
+    results = Results()
+    for second in engine.collect():
+        results.add(pack(second))
+    return results, engine
+
+
+def only_failure(results: Results) -> tuple[str, str]:
+    """Return step and reason of the only kind of failure."""
+    assert len(results.failed) == 1, results.details
+    ((_, step, reason),) = results.failed
+    return step, reason
+
+
+def test_everyone_arrives_and_completes(one_journey):
+    """Each scheduled arrival is started and completed, and each answer measured."""
+    one_journey(simple)
+    with server(always(say())) as url:
+        results, engine = run(plan(url))
+    assert engine.error is None
+    assert results.counts["started"] == engine.scheduled == results.total_completed > 20
+    assert results.response().count == engine.scheduled
+    assert results.counts["connections"] == engine.scheduled, "each citizen comes with a connection of their own"
+
+
+def test_a_stall_does_not_slow_the_arrivals_and_is_seen_in_full(one_journey):
+    """Open model: while the target stalls for 0.8 s everyone still starts in time, and waits up to 0.8 s."""
+    one_journey(simple)
+    begun = time.monotonic()
+
+    def stall(_request: bytes, connection: socket.socket, _number: int) -> None:
+        now = time.monotonic() - begun
+        if 0.4 < now < 1.2:
+            time.sleep(1.2 - now)
+        connection.sendall(say())
+
+    with server(stall) as url:
+        results, engine = run(plan(url, seconds=2.0, rate=100.0))
+    assert results.counts["started"] == engine.scheduled
+    assert results.lateness.percentile(0.99) < 0.1
+    assert 0.6 < results.response().maximum < 1.2
+    # 0.8 s of 2 s of arrivals waited 0.4 s on average: that is what a closed model hides.
+    assert results.response().mean == pytest.approx(0.8 / 2 * 0.4, abs=0.08)
+
+
+def test_response_time_counts_from_the_intended_start(one_journey):
+    """A generator that is held up by its own journeys reports the delay in the response time, not in silence."""
+
+    def busy(_citizen: Citizen) -> Journey:
+        time.sleep(0.03)
+        yield from fetch("one", "website", "/")
+
+    one_journey(busy)
+    with server(always(say())) as url:
+        results, _ = run(plan(url, rate=60.0))
+    row = results.steps["test", "one", "GET"]
+    assert results.lateness.maximum > 0.2
+    assert row.response.maximum > row.service.maximum + 0.2
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (always(say(status=b"500 No")), Reason.UNEXPECTED_STATUS),
+        (always(say(b"Other")), Reason.CONTENT_MISSING),
+        (always(say("In verband met onderhoud gesloten".encode())), Reason.MAINTENANCE_PAGE),
+        (always(b"rubbish\r\n\r\n"), Reason.BROKEN_RESPONSE),
+        (always(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nHel") and (lambda _r, c, _n: (c.sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nHel"), c.shutdown(socket.SHUT_RDWR))), Reason.CONNECTION_RESET),
+        (lambda _r, c, _n: c.shutdown(socket.SHUT_RDWR), Reason.CONNECTION_RESET),
+        (lambda _r, _c, _n: time.sleep(3), Reason.TIMEOUT),
+        (always(say(status=b"302 Found", headers=b"Location: http://elsewhere.example/\r\n")), Reason.UNEXPECTED_REDIRECT),
+        (always(say(status=b"302 Found", headers=b"Location: /base/\r\n")), Reason.UNEXPECTED_REDIRECT),
+        (always(say(b"\x00not gzip", headers=b"Content-Encoding: gzip\r\n")), Reason.BROKEN_RESPONSE),
+        (always(say(headers=b"Content-Encoding: zap\r\n")), Reason.BROKEN_RESPONSE),
+    ],
+)  # fmt: skip
+def test_every_bad_answer_has_its_reason(one_journey, answer, reason):
+    """Each way an answer goes wrong is counted under its own reason, and nothing hangs."""
+    one_journey(simple)
+    with server(answer) as url:
+        results, engine = run(plan(url, seconds=0.5, rate=20.0, timeout=0.5))
+    assert engine.error is None
+    assert only_failure(results) == ("one", reason)
+    assert results.total_failed == engine.scheduled
+
+
+def test_a_closed_port_is_refused(one_journey):
+    """No listener: connection refused."""
+    one_journey(simple)
+    with server(always(say())) as url:
+        pass
+    results, _ = run(plan(url, seconds=0.5, rate=20.0))
+    assert only_failure(results) == ("one", Reason.CONNECTION_REFUSED)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nHel\r\n2\r\nlo\r\n0\r\n\r\n",
+        say(gzip.compress(b"Hello"), headers=b"Content-Encoding: gzip\r\n"),
+        b"HTTP/1.1 100 Continue\r\n\r\n" + say(),
+    ],
+)
+def test_chunked_gzip_and_interim_answers_are_understood(one_journey, data):
+    """The body is what a browser would show."""
+    one_journey(simple)
+    with server(always(data)) as url:
+        results, engine = run(plan(url, seconds=0.5, rate=20.0))
+    assert results.total_completed == engine.scheduled
+
+
+def test_an_answer_that_ends_with_the_connection_is_complete(one_journey):
+    """Without length and chunks, the end of the connection is the end of the body."""
+    one_journey(simple)
+
+    def until_close(_request: bytes, connection: socket.socket, _number: int) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\nHello")
+        connection.shutdown(socket.SHUT_WR)
+
+    with server(until_close) as url:
+        results, engine = run(plan(url, seconds=0.5, rate=20.0))
+    assert results.total_completed == engine.scheduled
+
+
+def test_cookies_and_redirects_are_followed_on_one_connection(one_journey):
+    """A redirect sets a cookie, the next request carries it, all on the citizen's one connection."""
+
+    def two_steps(_citizen: Citizen) -> Journey:
+        yield from fetch("one", "website", "/login", form={"user": "x"}, contains="Hello")
+        yield Think(0.05)
+        yield Wait(0.05)
+        yield from fetch("two", "website", "/again", contains="Hello")
+
+    def answer(request: bytes, connection: socket.socket, _number: int) -> None:
+        if request.startswith(b"POST /base/login"):
+            connection.sendall(say(b"", b"303 See Other", b"Set-Cookie: s=1; Path=/base\r\nLocation: inside\r\n"))
+        elif b"Cookie: s=1" in request and request.startswith((b"GET /base/inside", b"GET /base/again")):
+            connection.sendall(say())
+        else:
+            connection.sendall(say(b"no session", b"401 Unauthorized"))
+
+    one_journey(two_steps)
+    with server(answer) as url:
+        results, engine = run(plan(url, seconds=0.5, rate=20.0))
+    assert results.total_completed == engine.scheduled == results.counts["connections"]
+    assert results.journeys["test"].maximum < 0.4, "thinking time is not part of the duration"
+
+
+def test_a_connection_closed_while_idle_is_replaced(one_journey):
+    """The server closes after each answer: the next request opens a new connection, and nothing fails."""
+
+    def two_steps(_citizen: Citizen) -> Journey:
+        yield from fetch("one", "website", "/")
+        yield Wait(0.1)
+        yield from fetch("two", "website", "/")
+
+    def close_after(_request: bytes, connection: socket.socket, _number: int) -> None:
+        connection.sendall(say())
+        connection.shutdown(socket.SHUT_RDWR)
+
+    one_journey(two_steps)
+    with server(close_after) as url:
+        results, engine = run(plan(url, seconds=0.5, rate=20.0))
+    assert results.total_completed == engine.scheduled
+    assert results.counts["connections"] == 2 * engine.scheduled
+
+
+def test_a_journey_may_carry_on_after_a_failed_request(one_journey):
+    """The driver throws the failure into the journey, which may try something else."""
+
+    def persistent(_citizen: Citizen) -> Journey:
+        try:
+            yield Request("one", "website", "/slow")
+        except JourneyFailed as failure:
+            assert failure.reason is Reason.TIMEOUT
+        yield from fetch("two", "website", "/", contains="Hello")
+
+    def answer(request: bytes, connection: socket.socket, _number: int) -> None:
+        if b"/slow" in request:
+            time.sleep(1)
+        connection.sendall(say())
+
+    one_journey(persistent)
+    with server(answer) as url:
+        results, engine = run(plan(url, seconds=0.3, rate=20.0, timeout=0.3))
+    assert results.total_completed == engine.scheduled
+    assert results.total_failed == 0
+
+
+def test_arrivals_beyond_the_limit_are_dropped_and_counted(one_journey):
+    """Nobody is forgotten: started + dropped = scheduled."""
+
+    def slow(_citizen: Citizen) -> Journey:
+        yield Wait(1.0)
+        yield from fetch("one", "website", "/")
+
+    one_journey(slow)
+    with server(always(say())) as url:
+        results, engine = run(plan(url, rate=100.0, max_in_flight=10))
+    assert results.counts["dropped"] > 0
+    assert results.counts["started"] + results.counts["dropped"] == engine.scheduled
+
+
+def test_those_still_on_their_way_at_the_end_are_counted(one_journey):
+    """When the drain is over, the rest is unfinished: started = completed + failed + unfinished."""
+
+    def endless(_citizen: Citizen) -> Journey:
+        yield Wait(60.0)
+
+    one_journey(endless)
+    results, engine = run(plan("http://127.0.0.1:9/", seconds=0.3, drain=0.2))
+    assert results.counts["unfinished"] == results.counts["started"] == engine.scheduled
+
+
+def test_a_bug_in_a_journey_ends_the_run_with_its_error(one_journey):
+    """A broken journey is not the target's failure."""
+
+    def broken(_citizen: Citizen) -> Journey:
+        yield Wait(0.01)
+        raise KeyError("typo")
+
+    one_journey(broken)
+    results, engine = run(plan("http://127.0.0.1:9/"))
+    assert isinstance(engine.error, KeyError)
+    assert results.total_failed == 0
+
+
+def test_stopping_early_keeps_what_was_measured(one_journey):
+    """A stop ends the engine within a moment; the seconds until then are there."""
+    one_journey(simple)
+    with server(always(say())) as url:
+        engine = Engine(plan(url, seconds=60.0), 0, 1)
+        engine.start(time.monotonic())
+        time.sleep(0.7)
+        engine.stop()
+        deadline = time.monotonic() + 2
+        while not engine.finished:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    results = Results()
+    for second in engine.collect():
+        results.add(pack(second))
+    assert 10 < results.total_completed < 70
+
+
+def test_a_host_that_is_not_allowed_gets_no_byte(one_journey):
+    """The engine refuses the connection itself."""
+    one_journey(simple)
+    touched = []
+    with server(lambda _r, c, _n: (touched.append(1), c.sendall(say()))[0]) as url:
+        results, _ = run(plan(url.replace("127.0.0.1", "localhost"), seconds=0.3, rate=20.0))
+    assert results.total_completed == 0
+    assert not touched

@@ -1,0 +1,63 @@
+"""Seconds of several workers add up exactly, with three significant digits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtests.statistics import Latencies, Results, Second, pack, percentile, sparse
+
+durations = st.lists(st.floats(0, 600), max_size=200)
+
+
+@given(durations, durations)
+def test_counting_apart_and_adding_up_is_the_same_as_counting_together(first, second):
+    """A histogram of two workers equals one of a single process."""
+    apart, together = Latencies(), Latencies()
+    apart.add(sparse(first))
+    apart.add(sparse(second))
+    together.add(sparse(first + second))
+    assert apart.histogram.encode() == together.histogram.encode()
+    assert np.array_equal(apart.buckets, together.buckets)
+    assert apart.count == len(first) + len(second)
+
+
+@given(st.lists(st.floats(1e-5, 600), min_size=1, max_size=300), st.floats(0.01, 1))
+def test_percentiles_are_right_to_three_digits(values, share):
+    """The reported percentile lies within 0.1 % of the value of that rank; a histogram may round the rank down."""
+    latencies = Latencies()
+    latencies.add(sparse(values))
+    rank = max(1, int(np.ceil(share * len(values) - 1e-9)))
+    below, truth = sorted(values)[max(0, rank - 2)], sorted(values)[rank - 1]
+    assert below * 0.998 - 2e-6 <= latencies.percentile(share) <= truth * 1.002 + 2e-6
+    counts = dict(zip(*sparse(values), strict=True))
+    assert percentile(counts, share) == pytest.approx(truth, rel=2e-3, abs=2e-6)
+
+
+def test_nothing_counted_is_zero_not_an_error():
+    """An idle second has percentiles of 0."""
+    assert sparse([]) == ([], [])
+    assert percentile({}, 0.99) == 0
+    assert Latencies().percentile(0.5) == 0
+
+
+def test_seconds_of_two_workers_are_added():
+    """Counts add, maxima stay maxima, failures keep the first detail."""
+    results = Results()
+    for cpu, detail in ((0.3, "status 500"), (0.7, "status 502")):
+        second = Second(4, started=3, requests=5, in_flight=2, cpu=cpu)
+        second.completed["visit-website"] = 2
+        second.failed["visit-website", "home", "unexpected_status"] = 1
+        second.details["visit-website", "home", "unexpected_status"] = detail
+        second.steps["visit-website", "home", "GET"].response.extend([0.01, 0.02])
+        second.lateness.extend([0.001])
+        results.add(pack(second))
+    moment = results.moments[4]
+    assert (moment.started, moment.in_flight, moment.completed, moment.failed, moment.cpu) == (6, 4, 4, 2, 0.7)
+    assert results.total_completed == 4
+    assert results.failed_by_reason()["unexpected_status"] == 2
+    assert results.failed_by_reason()["timeout"] == 0
+    assert results.details["visit-website", "home", "unexpected_status"] == "status 500"
+    assert results.response().count == 4
