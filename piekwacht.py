@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import dashboards.commands
-import demo.commands
 import typer
 
 import config.commands
+import dashboards.commands
+import demo.commands
 import loadtests.commands
 import monitors.availability
 import monitors.commands
@@ -55,3 +55,7 @@ def main(
 
         typer.echo(f"piekwacht {installed('piekwacht')}")
         raise typer.Exit
+
+
+if __name__ == "__main__":
+    app()

@@ -3,6 +3,9 @@
 Numbers beginning with 999 are kept free for tests. Nine digits d1..d9 pass the 11-test when
 
     9 d1 + 8 d2 + 7 d3 + 6 d4 + 5 d5 + 4 d6 + 3 d7 + 2 d8 - d9  is a multiple of 11.
+
+The last `RESERVED` of them are set aside for probes: a probe and a load test that run at the same time never are the
+same person. Every test number has a DigiD account whose secrets follow from the number.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 from functools import cache
 from random import Random
 
+RESERVED = 1000
 _WEIGHTS = (9, 8, 7, 6, 5, 4, 3, 2, -1)
 
 
@@ -29,11 +33,29 @@ def _test_numbers() -> tuple[str, ...]:
     return tuple(numbers)
 
 
-class Identities:
-    """The test numbers in an order fixed by `seed`: the same number comes back only after all others were used."""
+def password_of(bsn: str) -> str:
+    """Return the DigiD password of a test number."""
+    return f"Test-{bsn}"
 
-    def __init__(self, seed: int = 0) -> None:
-        self._numbers = list(_test_numbers())
+
+def app_of(bsn: str) -> str:
+    """Return the id of the DigiD app that a test number has from the start."""
+    return f"app-{bsn}"
+
+
+def pin_of(bsn: str) -> str:
+    """Return the PIN of that app: five digits."""
+    return bsn[-5:]
+
+
+class Identities:
+    """The test numbers in an order fixed by `seed`: the same number comes back only after all others were used.
+
+    `reserved` chooses the numbers set aside for probes instead of all others.
+    """
+
+    def __init__(self, seed: int = 0, *, reserved: bool = False) -> None:
+        self._numbers = list(_test_numbers()[-RESERVED:] if reserved else _test_numbers()[:-RESERVED])
         Random(f"identities/{seed}").shuffle(self._numbers)
 
     def __len__(self) -> int:

@@ -25,6 +25,7 @@ class Reason(StrEnum):
     CODE_REJECTED = "code_rejected"
     SESSION_LOST = "session_lost"
     RETURN_NOT_ACCEPTED = "return_not_accepted"
+    DISRUPTION_ANNOUNCED = "disruption_announced"
 
     @property
     def meaning(self) -> str:
@@ -50,4 +51,5 @@ _MEANINGS = {
     Reason.CODE_REJECTED: "the SMS or activation code was rejected",
     Reason.SESSION_LOST: "the session was not recognised any more",
     Reason.RETURN_NOT_ACCEPTED: "the return was not accepted or its receipt is missing",
+    Reason.DISRUPTION_ANNOUNCED: "the website announces a disruption",
 }

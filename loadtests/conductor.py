@@ -144,12 +144,11 @@ class Conductor:
 
     def summary(self, command: str) -> Summary:
         """Return the result so far; `command` is how to run the same again."""
-        last = max(self.results.moments, default=-1) + 1
         return summarise(
             self.plan,
             self.results,
             began=datetime.fromtimestamp(self.begun_at, UTC),
-            seconds=min(max(self.elapsed, 0.0), float(last)),
+            seconds=min(self.elapsed, float(self.results.seconds)),
             processes=self.sections,
             command=command,
             interrupted=self.interrupted,

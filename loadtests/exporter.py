@@ -26,7 +26,7 @@ class LoadCollector(Collector):
         """Yield every metric that `loadtests.metrics` declares; every label value is there from the start."""
         plan, results, elapsed = self._look()
         name = plan.campaign_id
-        now = min(max(elapsed, 0.0), plan.duration)
+        now = min(elapsed, plan.duration, results.seconds)  # planned and started as of the same instant
         latest = results.moments[max(results.moments)] if results.moments else Moment()
         journeys = sorted({kind.journey for kind in plan.kinds})
         failed = dict.fromkeys(journeys, 0)

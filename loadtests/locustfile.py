@@ -39,6 +39,7 @@ def add_options(parser: LocustArgumentParser) -> None:
     group.add_argument("--to", default="10:01", dest="end_clock", help="Last moment of the day")
     group.add_argument("--compress", type=float, default=1.0, help="Replay this many times faster")
     group.add_argument("--scale", type=float, default=1.0, help="Multiply the number of arrivals")
+    group.add_argument("--think", type=float, default=1.0, help="Multiply thinking time")
     group.add_argument("--seed", type=int, default=1, help="Seed of every random choice")
     group.add_argument("--out", default="build/locust", help="Folder for summary.json and report.html")
 
@@ -68,6 +69,7 @@ def plan_of(environment: Environment) -> Plan:
             end=options.end_clock,
             compress=options.compress,
             scale=options.scale,
+            think=options.think,
             seed=options.seed,
         )
     except (ConfigError, PlanError) as error:

@@ -26,6 +26,9 @@ Run = list[Point]
 CHARACTER = 7.0
 """Width of a digit of a label, in the units of the drawing; a little too wide rather than too narrow."""
 
+LABEL_ROOM = 54.0
+"""Space for the labels of the values; the same for all plots of a page, so that their times stand below each other."""
+
 TIME_LABEL = 62.0
 """Width that a label of the time axis needs with the space around it."""
 
@@ -121,8 +124,8 @@ def svg(plot: Plot, size: Size) -> str:
     ticks = _value_ticks(plot)
     labels = [plot.number(tick) for tick in ticks]
     frame = Frame(
-        left=max(len(label) for label in labels) * CHARACTER + 10,
-        right=size.width - 24,
+        left=max(LABEL_ROOM, max(map(len, labels)) * CHARACTER + 10),
+        right=size.width - 30,
         top=14,
         bottom=size.height - 40,
         end=plot.end,

@@ -51,7 +51,7 @@ class Progress:
 
 def describe(plan: Plan, results: Results, elapsed: float) -> str:
     """Return the state of a run in one line."""
-    now = min(max(elapsed, 0.0), plan.duration)
+    now = min(elapsed, plan.duration, results.seconds)  # planned and started as of the same instant
     recent = Moment()
     for index in sorted(results.moments)[-RECENT:]:
         recent.response.update(results.moments[index].response)

@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from config.files import write_all
 from loadtests import wording
 from loadtests.plots import Plot, Series, figure
-from loadtests.summary import SecondRow, StepRow, Summary
+from loadtests.summary import SecondRow, Summary
 
 
 def write(summary: Summary, folder: Path) -> list[Path]:
@@ -55,6 +55,7 @@ def page(template: str, **values: object) -> str:
         "share": wording.share,
         "size": wording.size,
     }
+    environment.globals |= {"nothing": wording.NOTHING, "span": wording.span}
     return environment.get_template(template).render(**values)
 
 
@@ -64,8 +65,7 @@ def clock_labels(first: datetime, compress: float, duration: float) -> Callable[
     def label(instant: float) -> str:
         if instant > duration:
             return ""
-        clock = first + timedelta(seconds=instant * compress)
-        return f"{clock:%H:%M:%S}" if clock.second else f"{clock:%H:%M}"
+        return wording.clock(first + timedelta(seconds=instant * compress))
 
     return label
 
@@ -98,7 +98,11 @@ def _plots(summary: Summary) -> Iterable[Plot]:
         "Arrivals that the plan asked for and arrivals that were started, per second.",
         Series("started", values(lambda row: row.started), "blue", filled=True),
         Series("planned", values(lambda row: row.planned), "text", "dashed"),
-        Series("dropped", values(lambda row: row.dropped), "vermillion", "dotted"),
+        *(
+            [Series("dropped", values(lambda row: row.dropped), "vermillion", "dotted")]
+            if summary.arrivals.dropped
+            else []
+        ),
     )
     yield plot(
         "response",

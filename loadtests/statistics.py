@@ -240,6 +240,11 @@ class Results:
             moment.response.update(dict(zip(*response, strict=True)))
 
     @property
+    def seconds(self) -> int:
+        """How many seconds of the run are in: the instant up to which counts are complete."""
+        return max(self.moments, default=-1) + 1
+
+    @property
     def total_completed(self) -> int:
         """Journeys that passed."""
         return sum(self.completed.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from loadtests.verdict import Outcome
 
@@ -14,6 +15,10 @@ CONCLUSION: Mapping[Outcome, str] = {
 """What each outcome means, in one sentence."""
 
 
+NOTHING = "—"
+"""Stands where nothing was measured."""
+
+
 def number(value: float) -> str:
     """Write a count in full and anything else with three significant digits: 1,234,567 or 57.9 or 0.023."""
     decimals = 0 if value == int(value) else _decimals(value)
@@ -22,8 +27,8 @@ def number(value: float) -> str:
 
 
 def brief(value: float) -> str:
-    """Write a number for an axis, where there is little room: 950 or 12 k or 3.6 M."""
-    return _scaled(value, ("", "k", "M", "G", "T", "P"))
+    """Write a number for an axis, where there is little room: 9,500 or 12 k or 3.6 M."""
+    return _rounded(value) if abs(value) < 9999.5 else _scaled(value, ("", "k", "M", "G", "T", "P"))
 
 
 def size(count: float) -> str:
@@ -44,10 +49,21 @@ def duration(seconds: float) -> str:
     return f"{hours:,} h {minutes} min" if minutes else f"{hours:,} h"
 
 
+def span(first: datetime, last: datetime) -> str:
+    """Write two moments, the date of the second only if it is another one: 1 March 2023 07:00 to 10:00."""
+    date = f"{last:%-d %B %Y} " if last.date() != first.date() else ""
+    return f"{first:%-d %B %Y} {clock(first)} to {date}{clock(last)}"
+
+
+def clock(moment: datetime) -> str:
+    """Write a time of day, with seconds only where there are any."""
+    return f"{moment:%H:%M:%S}" if moment.second else f"{moment:%H:%M}"
+
+
 def share(part: float, whole: float) -> str:
-    """Write a part of a whole in percent, as 0 % or 100 % only if it is exactly that; a dash where there is no whole."""
+    """Write a part of a whole in percent, as 0 % or 100 % only if it is exactly that."""
     if not whole:
-        return "–"
+        return NOTHING
     percent = 100 * part / whole
     if 0 < percent < 0.005:
         return "< 0.01 %"
@@ -57,7 +73,9 @@ def share(part: float, whole: float) -> str:
 
 
 def _scaled(value: float, units: Sequence[str]) -> str:
-    """Write a value of 1000 or more in thousands, millions, ..."""
+    """Write a value of 1000 or more in thousands, millions, ...; beyond the last unit with an exponent."""
+    if abs(value) >= 1e18:
+        return f"{value:.3g} {units[0]}".rstrip()
     power = 0
     while abs(value) >= 999.5 and power < len(units) - 1:
         value, power = value / 1000, power + 1

@@ -1,7 +1,9 @@
 """The metrics that a monitor exports; dashboards and rules refer to these names and to no others.
 
 Runs that say nothing about the target are not in `RUNS`: they are in `UNKNOWN`. So the error ratio is FAILURES / RUNS.
-Every label combination exists from the start, at 0.
+Every label combination of a counter or histogram exists from the start, at 0. `SUCCESS`, `LAST_RUN` and
+`LAST_SUCCESS` appear with the first run that they can tell of. `LATENESS` and `LEDGER_WRITE` are about this process and
+begin at 0 with it; every other counter comes from the ledger and never goes down.
 """
 
 from __future__ import annotations

@@ -8,10 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from config import Configuration, load
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# Properties are about results, not about time: a busy machine must not fail them.
+settings.register_profile("piekwacht", deadline=None)
+settings.load_profile("piekwacht")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,7 +39,7 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     return compare
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def peer() -> Callable[[str], str]:
     """Return the path of a real server's program, or skip; with PIEKWACHT_REQUIRE_PEERS=1 fail instead."""
 
@@ -51,5 +56,5 @@ def peer() -> Callable[[str], str]:
 
 @pytest.fixture(scope="session")
 def configuration() -> Configuration:
-    """The configuration that the project ships."""
+    """Load the configuration that the project ships."""
     return load(ROOT / "config")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, time
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -29,7 +30,7 @@ def test_each_hour_of_a_day_has_its_share_exactly(weights, total):
 
 @given(profiles, st.floats(1, 1e6), st.floats(0.001, 100), st.floats(1, 1000))
 def test_scaling_multiplies_and_compressing_keeps_the_total(weights, total, scale, compress):
-    """k N(t) has k times the total; N(c t) has the same total in 1/c of the time."""
+    """Scaled by k, N(t) has k times the total; N(c t) has the same total in 1/c of the time."""
     shape = from_day(FIRST_OF_MARCH, AMSTERDAM, total, weights)
     assert shape.scaled(scale).total == pytest.approx(scale * total)
     assert shape.compressed(compress).total == pytest.approx(total)
@@ -41,7 +42,7 @@ def test_the_windows_of_a_day_add_up_to_the_day(weights, cuts):
     """Cutting loses nobody and counts nobody twice."""
     shape = from_day(FIRST_OF_MARCH, AMSTERDAM, 1000.0, weights)
     edges = [0.0, *sorted(cuts), shape.duration]
-    parts = [shape.window(a, b).total for a, b in zip(edges, edges[1:], strict=False) if b > a]
+    parts = [shape.window(a, b).total for a, b in pairwise(edges) if b > a]
     assert sum(parts) == pytest.approx(1000.0)
 
 
@@ -98,7 +99,7 @@ def test_a_clock_time_is_found_on_a_day_of_the_clock_change():
 )
 def test_what_is_not_a_shape_is_refused(edges, counts):
     """Edges rise from 0, counts never fall and are finite."""
-    with pytest.raises(ValueError, match="must|needs"):
+    with pytest.raises(ValueError, match=r"must|needs"):
         Shape(np.array(edges), np.array(counts))
 
 

@@ -21,7 +21,7 @@ GOOD = Measured(
     interrupted=False,
     errors=[],
 )
-THRESHOLDS = Thresholds(failed_share=0.01, p95=2.0)
+THRESHOLDS = Thresholds(failed_share=0.01, p95="2s")
 
 
 def test_a_good_run_passes_without_reasons():

@@ -1,0 +1,288 @@
+"""Dashboard *Availability*: whether each system achieves its objective, and if not, since when and why."""
+
+from __future__ import annotations
+
+from grafanalib.core import Panel
+
+from config import Configuration
+from config.fields import parse_duration
+from config.promql import increase, or_zero, quantile, rate, ratio, select, total
+from dashboards import palette
+from dashboards.grafana import JsonObject, dashboard, variable
+from dashboards.layout import Band, Section
+from dashboards.panels import Column, Query, Steps, bars, stat, table, text, time_series
+from dashboards.shared import (
+    AVAILABILITY_UID,
+    LOGIN_UID,
+    RANGE,
+    RATE,
+    failed_by_reason,
+    failing_now,
+    firing_alerts,
+    latency_by_probe,
+    link_to,
+    marks,
+    oldest_success,
+    probe_states,
+)
+from monitors import metrics, queries
+from monitors.burn_rates import burn_rates
+
+_SCOPE = {"system": "$system", "vantage": "$vantage"}
+_BUDGET = f"(1 - max by (system) ({select(metrics.OBJECTIVE, system='$system')}))"
+_COVERED: Steps = [(None, palette.BAD), (0.9, palette.WARNING), (0.99, palette.GOOD)]
+
+_PURPOSE = """
+**Does each system achieve its objective, and if not, since when and why?** Availability is the share of probe runs that
+passed, over the probes that measure the system's objective. Both figures are shown: *without planned time* (overrun and
+aftermath count as unplanned) and *with planned time*. Runs without a verdict are neither up nor down: they lower the
+coverage. The figure of record comes from the ledger: `piekwacht availability`.
+**First look:** a red stretch in *State of each probe*, then *Failed runs a minute, by reason*. What each alert means
+and what to do stands in `docs/runbooks/` of the project. The other dashboards are linked above.
+"""
+
+
+def build(configuration: Configuration) -> JsonObject:
+    """Return the dashboard as plain data."""
+    measured = {**_SCOPE, "probe": queries.measuring_probes(configuration)}
+    systems, probes = palette.systems(configuration), palette.probes(configuration)
+    parts: list[Band | Section] = [
+        Band(5, [text("Purpose", "What is this dashboard for?", _PURPOSE)]),
+        Band(
+            4,
+            [
+                _below_objective(measured),
+                failing_now(**_SCOPE),
+                firing_alerts(),
+                oldest_success(**_SCOPE),
+                _fastest_burn(measured),
+                _lowest_coverage(measured),
+            ],
+        ),
+        Band(9, [_table(measured)]),
+        Band(8, [probe_states({"Login in detail": LOGIN_UID}, **_SCOPE)]),
+        Band(8, [_failed_share(measured, systems), latency_by_probe(probes, **_SCOPE)]),
+        Band(8, [failed_by_reason(**_SCOPE), _burn(measured, systems)]),
+        Band(8, [_ages(probes), _without_verdict()]),
+        Section("The monitor itself", _instrument(), "Is the instrument healthy?", collapsed=True),
+    ]
+    return dashboard(
+        AVAILABILITY_UID,
+        "Availability",
+        "Per system against its objective: availability, error budget, burn rate, coverage",
+        parts,
+        variables=[variable("system", metrics.OBJECTIVE), variable("vantage", metrics.INTERVAL)],
+        annotations=marks(system="$system"),
+        period="6h",
+        refresh="30s",
+    )
+
+
+def _below_objective(measured: dict[str, str]) -> Panel:
+    missed = f"{queries.error_ratio('30d', 'system', **measured)} > bool on (system) {_BUDGET}"
+    return stat(
+        "Systems below objective, 30 days",
+        "How many systems have spent more than the error budget of 30 days (without planned time)?",
+        [Query(f"sum({missed})", instant=True)],
+        steps=[(None, palette.GOOD), (1, palette.BAD)],
+    )
+
+
+def _burn_rate(measured: dict[str, str]) -> str:
+    """Burn rate = error ratio / budget: at 1 the budget of 30 days lasts exactly 30 days."""
+    return f"{queries.error_ratio('1h', 'system', **measured)} / on (system) {_BUDGET}"
+
+
+def _page_factors() -> list[float]:
+    return sorted(pair.factor for pair in burn_rates().pairs if pair.severity == "page")
+
+
+def _fastest_burn(measured: dict[str, str]) -> Panel:
+    slow, *_, fast = _page_factors()
+    return stat(
+        "Fastest burn, 1 hour",
+        "How many times faster than allowed does the worst system spend its budget?",
+        [Query(f"max({_burn_rate(measured)})", instant=True)],
+        decimals=1,
+        steps=[(None, palette.GOOD), (1, palette.WARNING), (slow, palette.BAD), (fast, palette.BAD)],
+    )
+
+
+def _coverage(period: str, seconds: str, measured: dict[str, str]) -> str:
+    """Coverage = runs with a verdict / runs that the schedule asks for, at most 1 (increase() extrapolates)."""
+    verdicts = total(increase(metrics.RUNS, period, **measured), "system")
+    expected = total(f"{seconds} / {select(metrics.INTERVAL, **measured)}", "system")
+    return f"clamp_max({ratio(verdicts, expected)}, 1)"
+
+
+def _lowest_coverage(measured: dict[str, str]) -> Panel:
+    return stat(
+        "Lowest coverage, this range",
+        "Which part of the time on screen was really measured, for the system measured least?",
+        [Query(f"min({_coverage(RANGE, '$__range_s', measured)})", instant=True)],
+        unit="percentunit",
+        decimals=1,
+        steps=_COVERED,
+    )
+
+
+def _table(measured: dict[str, str]) -> Panel:
+    def passed(title: str, period: str, windows: str) -> Column:
+        errors = queries.error_ratio(period, "system", windows=windows, **measured)
+        return Column(title, f"1 - {errors}", "percentunit", 3)
+
+    objective = f"max by (system) ({select(metrics.OBJECTIVE, system='$system')})"
+    left = f"1 - {queries.error_ratio('30d', 'system', **measured)} / on (system) {_BUDGET}"
+    month = f"{parse_duration('30d'):g}"
+    return table(
+        "Each system against its objective",
+        "Which systems keep their objective, with which coverage, and how much of the error budget is left?",
+        "system",
+        [
+            Column("Objective", objective, "percentunit", 3),
+            passed("30 days, without planned", "30d", queries.UNPLANNED),
+            passed("30 days, with planned", "30d", queries.COUNTED),
+            passed("Range, without planned", RANGE, queries.UNPLANNED),
+            passed("Range, with planned", RANGE, queries.COUNTED),
+            Column("Budget left, 30 days", left, "percentunit", 1, [(None, palette.BAD), (0, palette.GOOD)]),
+            Column("Burn rate, 1 hour", _burn_rate(measured), "short", 1, [(None, palette.GOOD), (1, palette.BAD)]),
+            Column("Coverage, 30 days", _coverage("30d", month, measured), "percentunit", 1),
+            Column("Coverage, range", _coverage(RANGE, "$__range_s", measured), "percentunit", 1, _COVERED),
+        ],
+        link=("Only this system", f"{link_to(AVAILABILITY_UID)}&var-system=${{__data.fields.System}}"),
+    )
+
+
+def _failed_share(measured: dict[str, str], colours: dict[str, str]) -> Panel:
+    return time_series(
+        "Failed share of runs, without planned time",
+        "Which system fails, and how much of it?",
+        [Query(queries.error_ratio(RATE, "system", **measured), "{{system}}")],
+        unit="percentunit",
+        colours=colours,
+        top=1,
+    )
+
+
+def _burn(measured: dict[str, str], colours: dict[str, str]) -> Panel:
+    return time_series(
+        "Burn rate, 1 hour",
+        "How fast is each budget spent? At 1 it lasts exactly 30 days; lines stand where the rules page.",
+        [Query(_burn_rate(measured), "{{system}}")],
+        colours=colours,
+        lines_at=[(None, palette.GOOD), *((factor, palette.BAD) for factor in _page_factors())],
+    )
+
+
+def _ages(colours: dict[str, str]) -> Panel:
+    return time_series(
+        "Age of the last success",
+        "Since when has each probe not passed?",
+        [Query(f"time() - max by (probe) ({select(metrics.LAST_SUCCESS, **_SCOPE)})", "{{probe}}")],
+        unit="s",
+        colours=colours,
+    )
+
+
+def _without_verdict() -> Panel:
+    per_second = rate(metrics.UNKNOWN, RATE, **_SCOPE)
+    unknown = or_zero(f"60 * {total(per_second, 'cause')} > 0", total(per_second), cause="none")
+    return time_series(
+        "Runs without a verdict a minute, by cause",
+        "Is the prober itself in trouble? Such runs count neither as up nor as down.",
+        [Query(unknown, "{{cause}}")],
+        colours=palette.CAUSES | {"none": palette.GOOD},
+        stacked=True,
+    )
+
+
+def _instrument() -> list[Band]:
+    return [
+        Band(7, [_lateness(), _loop_lag(), _ledger_writes()]),
+        Band(7, [_skipped(), _windows(), _schedule(), _versions(), _config_age()], [6, 6, 6, 3, 3]),
+    ]
+
+
+def _lateness() -> Panel:
+    return time_series(
+        "Start lateness, 99th percentile",
+        "Do probes start when they should?",
+        [Query(quantile(0.99, metrics.LATENESS, RATE), "p99")],
+        unit="s",
+        colours=palette.PERCENTILES,
+    )
+
+
+def _loop_lag() -> Panel:
+    return time_series(
+        "Lag of the event loop",
+        "Is the monitor too busy to measure well?",
+        [Query(f"max({select(metrics.LOOP_LAG)})", "largest")],
+        unit="s",
+        colours={"largest": palette.NEUTRAL},
+    )
+
+
+def _ledger_writes() -> Panel:
+    return time_series(
+        "Durable writes of the ledger, 99th percentile",
+        "Does the disk keep up with the record?",
+        [Query(quantile(0.99, metrics.LEDGER_WRITE, RATE), "p99")],
+        unit="s",
+        colours=palette.PERCENTILES,
+    )
+
+
+def _skipped() -> Panel:
+    return bars(
+        "Runs skipped, this range",
+        "Which probes were still running when they should have started again?",
+        [Query(total(increase(metrics.SKIPPED, RANGE, **_SCOPE), "probe"), "{{probe}}", instant=True)],
+        other=palette.WARNING,
+        decimals=0,
+    )
+
+
+def _windows() -> Panel:
+    active = select(metrics.WINDOW_ACTIVE, system="$system", window="planned|overrun|aftermath|closed")
+    return bars(
+        "Systems in a window now",
+        "For how many systems is the present time planned, overrun, aftermath or closed?",
+        [Query(total(f"max by (system, window) ({active})", "window"), "{{window}}", instant=True)],
+        colours=palette.WINDOWS,
+        decimals=0,
+    )
+
+
+def _schedule() -> Panel:
+    return table(
+        "Schedule",
+        "What is probed, how often, when did it last run, and does it count for the objective?",
+        "probe",
+        [
+            Column("Every", f"min by (probe) ({select(metrics.INTERVAL, **_SCOPE)})", "s"),
+            Column("Last run", f"time() - max by (probe) ({select(metrics.LAST_RUN, **_SCOPE)})", "s", 0),
+            Column("Counts", f"max by (probe) ({select(metrics.MEASURED_BY, **_SCOPE)})", "bool_yes_no"),
+        ],
+    )
+
+
+def _versions() -> Panel:
+    return stat(
+        "Version",
+        "Which version measures?",
+        [Query(f"max by (version) ({select(metrics.BUILD)})", "{{version}}", instant=True)],
+        steps=[(None, palette.NEUTRAL)],
+        show="name",
+    )
+
+
+def _config_age() -> Panel:
+    return stat(
+        "Configuration read",
+        "How old is the configuration that is being measured?",
+        [Query(f"time() - min({select(metrics.CONFIG_LOADED)})", instant=True)],
+        unit="s",
+        decimals=0,
+        steps=[(None, palette.NEUTRAL)],
+    )

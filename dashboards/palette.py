@@ -1,0 +1,73 @@
+"""One colour for one thing, on every panel of every dashboard, chosen so that colour-blind people can tell them apart.
+
+Verdicts and states use the set of Okabe and Ito (2008, "Color Universal Design"); things that stand side by side use
+the muted set of Paul Tol (2021, "Colour schemes", SRON/EPS/TN/09-002). Relatives share a hue and differ in lightness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from config import Configuration
+
+GOOD = "#009E73"
+WARNING = "#E69F00"
+BAD = "#D55E00"
+UNKNOWN = "#999999"
+PLANNED = "#56B4E9"
+NEUTRAL = "#0072B2"
+
+_MUTED = ("#88CCEE", "#44AA99", "#DDCC77", "#CC6677", "#AA4499", "#999933", "#117733", "#882255", "#332288")
+
+WINDOWS = {"planned": PLANNED, "overrun": WARNING, "aftermath": "#CC79A7", "closed": UNKNOWN}
+CHANNELS = {"web": NEUTRAL, "app": "#CC79A7"}
+PERCENTILES = {"p50": PLANNED, "p95": NEUTRAL, "p99": BAD}
+CAUSES = {"broken_probe": BAD, "cancelled": UNKNOWN, "overloaded": WARNING, "own_network": NEUTRAL}
+PHASES = {"resolve": "#88CCEE", "connect": "#44AA99", "first_byte": "#DDCC77", "transfer": "#AA4499"}
+
+_REASON_FAMILIES = (
+    ("#CC6677", ("connection_refused", "connection_reset", "name_not_resolved", "tls_failed")),
+    (WARNING, ("timeout", "too_slow")),
+    (BAD, ("unexpected_status", "content_missing", "broken_response", "unexpected_redirect")),
+    (PLANNED, ("maintenance_page", "disruption_announced")),
+    ("#AA4499", ("waiting_room", "waiting_room_bypassed")),
+    ("#999933", ("login_refused", "code_rejected", "session_lost")),
+    ("#44AA99", ("return_not_accepted",)),
+)
+
+
+def tint(colour: str, white: float) -> str:
+    """Mix `#RRGGBB` with white; 0 leaves the colour as it is, 1 is white."""
+    parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(part + (255 - part) * white):02X}" for part in parts)
+
+
+def tints(colour: str, names: Iterable[str]) -> dict[str, str]:
+    """Give each name a lighter tint of one colour than the name before it."""
+    return {name: tint(colour, 1 - 0.72**index) for index, name in enumerate(names)}
+
+
+def spread(names: Iterable[str]) -> dict[str, str]:
+    """Give each name a hue of its own; after nine names the hues come back lighter."""
+    return {
+        name: tint(_MUTED[index % len(_MUTED)], 1 - 0.6 ** (index // len(_MUTED))) for index, name in enumerate(names)
+    }
+
+
+REASONS = {reason: shade for colour, reasons in _REASON_FAMILIES for reason, shade in tints(colour, reasons).items()}
+"""Reasons of failure, by family: network, slowness, wrong answers, notices, waiting room, login, return."""
+
+
+def systems(configuration: Configuration) -> dict[str, str]:
+    """Give each system of the estate its colour."""
+    return spread(configuration.systems)
+
+
+def probes(configuration: Configuration) -> dict[str, str]:
+    """Give each probe a tint of its system's colour."""
+    colours = systems(configuration)
+    return {
+        probe: shade
+        for name, system in configuration.systems.items()
+        for probe, shade in tints(colours[name], system.probes).items()
+    }

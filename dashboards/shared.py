@@ -1,0 +1,117 @@
+"""What several dashboards show in the same way: their addresses, states of probes, alerts, windows, reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from grafanalib.core import Panel
+
+from config.promql import or_zero, quantile, rate, select, total
+from dashboards import palette
+from dashboards.grafana import JsonObject, annotation
+from dashboards.panels import Labels, Query, Steps, stat, time_series, timeline
+from loadtests import metrics as load
+from monitors import metrics
+
+AVAILABILITY_UID = "piekwacht-availability"
+LOGIN_UID = "piekwacht-login"
+CAMPAIGN_UID = "piekwacht-campaign"
+
+RATE = "$__rate_interval"
+RANGE = "$__range"
+
+STATES: Labels = {0: ("fails", palette.BAD), 1: ("passes", palette.GOOD)}
+NONE_IS_GOOD: Steps = [(None, palette.GOOD), (1, palette.BAD)]
+AGES: Steps = [(None, palette.GOOD), (60, palette.WARNING), (300, palette.BAD)]
+
+
+_OTHERWISE_0 = "or on () vector(0)"
+"""For alerts and load tests: no series means that there are none."""
+
+
+def link_to(uid: str) -> str:
+    """Return the address of a dashboard, over the same time."""
+    return f"/d/{uid}?${{__url_time_range}}"
+
+
+def failing_now(**scope: str) -> Panel:
+    """Count the probes whose last verdict was fail."""
+    return stat(
+        "Probes failing now",
+        "How many probes failed in their last run?",
+        [Query(f"sum({select(metrics.SUCCESS, **scope)} == bool 0)", instant=True)],
+        steps=NONE_IS_GOOD,
+    )
+
+
+def firing_alerts() -> Panel:
+    """Count the firing alerts; ALERTS is Prometheus's own series."""
+    return stat(
+        "Alerts firing",
+        "Which notices are out? The rules and their runbooks are in docs/runbooks of the project.",
+        [Query(f'count(ALERTS{{alertstate="firing", severity=~"page|ticket"}}) {_OTHERWISE_0}', instant=True)],
+        steps=NONE_IS_GOOD,
+    )
+
+
+def oldest_success(**scope: str) -> Panel:
+    """Show the age of the last success of the probe that waits longest."""
+    return stat(
+        "Oldest last success",
+        "How long ago did the worst probe pass? One that never passed is absent here and counted as failing.",
+        [Query(f"max(time() - {select(metrics.LAST_SUCCESS, **scope)})", instant=True)],
+        unit="s",
+        decimals=0,
+        steps=AGES,
+        none="never passed",
+    )
+
+
+def probe_states(links: Mapping[str, str], **scope: str) -> Panel:
+    """Show for each probe when it passed and when it failed."""
+    return timeline(
+        "State of each probe",
+        "Which probe failed when? Gaps are time without measurement.",
+        [Query(f"min by (probe, vantage) ({select(metrics.SUCCESS, **scope)})", "{{probe}} from {{vantage}}")],
+        labels=STATES,
+        links=[(title, link_to(uid)) for title, uid in links.items()],
+    )
+
+
+def failed_by_reason(**scope: str) -> Panel:
+    """Stack the failed probe runs a minute by reason."""
+    return time_series(
+        "Failed runs a minute, by reason",
+        "Why do probes fail? 'none' at 0 means that nothing failed.",
+        [Query(per_minute_by_reason(rate(metrics.FAILURES_BY_REASON, RATE, **scope)), "{{reason}}")],
+        colours=palette.REASONS | {"none": palette.GOOD},
+        stacked=True,
+    )
+
+
+def per_minute_by_reason(per_second: str) -> str:
+    """Return events a minute for each reason that occurred, or one series 'none' at 0."""
+    return or_zero(f"60 * {total(per_second, 'reason')} > 0", total(per_second), reason="none")
+
+
+def latency_by_probe(colours: Mapping[str, str], **scope: str) -> Panel:
+    """Draw the 95th percentile of each probe's duration."""
+    return time_series(
+        "Latency of probes, 95th percentile",
+        "How long does a citizen wait, without thinking time? Runs that failed count too.",
+        [Query(quantile(0.95, metrics.DURATION, RATE, "probe", **scope), "{{probe}}")],
+        unit="s",
+        colours=colours,
+    )
+
+
+def marks(**scope: str) -> list[JsonObject]:
+    """Mark maintenance windows, firing alerts and load tests."""
+    windows = select(metrics.WINDOW_ACTIVE, window="planned|overrun|aftermath", **scope)
+    alerts = 'max by (alertname, system) (ALERTS{alertstate="firing"})'
+    running = f"max by (campaign) ({select(load.PROGRESS)} < bool 1)"
+    return [
+        annotation("Windows", windows, palette.PLANNED, "{{system}}: {{window}}", ["system", "window"]),
+        annotation("Alerts", f"{alerts} {_OTHERWISE_0}", palette.BAD, "{{alertname}} {{system}}", ["alertname"]),
+        annotation("Load tests", f"{running} {_OTHERWISE_0}", palette.UNKNOWN, "load test {{campaign}}", ["campaign"]),
+    ]

@@ -1,0 +1,88 @@
+"""Child processes of the demo: `piekwacht` commands whose output goes to a file, and which never outlive the demo."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+
+class ChildFailedError(Exception):
+    """A command ended, or did not say what it should have said; the message holds its last lines."""
+
+
+class Child:
+    """One running `piekwacht` command. A context manager: leaving it stops the process."""
+
+    def __init__(self, name: str, arguments: list[str], logs: Path) -> None:
+        self.name = name
+        self.log = logs / f"{name}.log"
+        with self.log.open("wb") as output:
+            # A session of its own: Ctrl-C reaches the demo alone, which stops its children in order.
+            self._process = subprocess.Popen(  # noqa: S603 - our own commands
+                [sys.executable, "-m", "piekwacht", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code, or None while it runs."""
+        return self._process.poll()
+
+    def says(self, pattern: str, within: float) -> str:
+        """Return the first group of `pattern` as soon as the output has it. Raises `ChildFailedError`."""
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
+            found = re.search(pattern, self.log.read_text(errors="replace"))
+            if found:
+                return found[1]
+            if self.exit_code is not None:
+                break
+            time.sleep(0.05)
+        raise ChildFailedError(f"{self.name} did not start:\n{self.last_lines()}")
+
+    def wait(self, within: float) -> int:
+        """Return the exit code once it has ended by itself. Raises `ChildFailedError` if it takes longer."""
+        try:
+            return self._process.wait(timeout=within)
+        except subprocess.TimeoutExpired:
+            raise ChildFailedError(f"{self.name} did not end within {within:g} s:\n{self.last_lines()}") from None
+
+    def stop(self) -> None:
+        """End it in order; kill it if it does not listen."""
+        if self.exit_code is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    def last_lines(self, number: int = 15) -> str:
+        """Return the end of its output."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-number:])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def complete(name: str, arguments: list[str], logs: Path, *, good: tuple[int, ...] = (0,)) -> str:
+    """Run a command to its end and return its output. Raises `ChildFailedError` on another exit code."""
+    with Child(name, arguments, logs) as child:
+        code = child.wait(within=60)
+        if code not in good:
+            raise ChildFailedError(f"{name} ended with {code}:\n{child.last_lines()}")
+        return child.log.read_text()

@@ -1,0 +1,105 @@
+"""The stage of the demo: a folder, a configuration for the replica's port, the replica and the monitor."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+import yaml
+
+from config import Configuration
+from demo.processes import Child, complete
+
+OWN_FILES = ("config", "logs", "load", "grafana", "prometheus", "demo.json", "ledger.sqlite", "ledger.sqlite-wal",
+    "ledger.sqlite-shm", "ledger.sqlite-lock")  # fmt: skip
+"""What the demo writes in its folder, and removes at its next start; nothing else is touched."""
+
+DOSE = 1000
+"""People admitted per second and channel: the crowd of the demo is never queued, so that one fault is all there is."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Everything that runs: base URLs, the folder, and how often each probe runs (seconds)."""
+
+    folder: Path
+    config: Path
+    replica: str
+    monitor: str
+    interval: float
+
+    @property
+    def ledger(self) -> Path:
+        """The monitor's record."""
+        return self.folder / "ledger.sqlite"
+
+    @property
+    def logs(self) -> Path:
+        """The output of every process."""
+        return self.folder / "logs"
+
+    def switch_on(self, fault: str) -> None:
+        """Switch a fault on in the replica."""
+        _send("POST", f"{self.replica}/admin/faults", {"fault": fault, "parameters": {}})
+
+    def switch_off(self, fault: str) -> None:
+        """Switch it off again."""
+        _send("DELETE", f"{self.replica}/admin/faults?fault={fault}")
+
+
+@contextmanager
+def stage(
+    configuration: Configuration, folder: Path, interval: float, ports: tuple[int, int] = (0, 0)
+) -> Iterator[Stage]:
+    """Start replica and monitor on the two ports (0: free ones), build dashboards and rules; stop all at the end.
+
+    Raises `ChildFailedError`.
+    """
+    for name in OWN_FILES:
+        path = folder / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    logs = folder / "logs"
+    logs.mkdir(parents=True)
+    doses = ["--dose-web", str(DOSE), "--dose-app", str(DOSE)]
+    with Child("replica", ["staging", "run", "--port", str(ports[0]), *doses], logs) as replica:
+        url = replica.says(r"(http://127\.0\.0\.1:\d+)", within=20)
+        config = _write_config(configuration, folder / "config", url, interval)
+        arguments = ["monitor", "run", "--env", "local", "--config", str(config)]
+        arguments += ["--ledger", str(folder / "ledger.sqlite"), "--listen", f"127.0.0.1:{ports[1]}"]
+        with Child("monitor", arguments, logs) as monitor:
+            complete(
+                "dashboards", ["dashboards", "build", "--config", str(config), "--out", str(folder / "grafana")], logs
+            )
+            complete("rules", ["rules", "build", "--config", str(config), "--out", str(folder / "prometheus")], logs)
+            address = monitor.says(r"(http://127\.0\.0\.1:\d+)/metrics", within=20)
+            yield Stage(folder, config, url, address, interval)
+
+
+def _write_config(configuration: Configuration, target: Path, url: str, interval: float) -> Path:
+    """Copy the configuration; point `local` at the replica and probe it as often as a short demo needs."""
+    for part in ("estate", "campaigns", "environments", "maintenance"):
+        shutil.copytree(configuration.root / part, target / part)
+    local = configuration.environments["local"]
+    data = {
+        "title": local.title,
+        "endpoints": {name: url + urlsplit(endpoint).path for name, endpoint in local.endpoints.items()},
+        "allow": list(local.allow),
+        "probe_interval": f"{interval:g}s",
+    }
+    text = "# Written by `piekwacht demo`.\n" + yaml.safe_dump(data, sort_keys=False)
+    (target / "environments" / "local.yaml").write_text(text, encoding="utf-8")
+    return target
+
+
+def _send(method: str, url: str, data: dict[str, Any] | None = None) -> None:
+    body = json.dumps(data).encode() if data is not None else None
+    request = Request(url, body, {"Content-Type": "application/json"}, method=method)  # noqa: S310 - loopback
+    with urlopen(request, timeout=5):  # noqa: S310
+        pass

@@ -1,0 +1,19 @@
+"""Reading the public website."""
+
+from __future__ import annotations
+
+from journeys.core import Citizen, Journey, JourneyFailed, Think, fetch, journey
+from journeys.reasons import Reason
+
+_NOTICE = b'role="alert"'
+
+
+@journey("visit-website", title="Read the website", steps=["home", "disruptions"])
+def visit_website(citizen: Citizen) -> Journey:
+    """Open the home page and the disruptions page; a watchful citizen fails when a disruption is announced."""
+    home = yield from fetch("home", "website", "/", contains="Belastingdienst")
+    yield Think(citizen.random.uniform(2, 20))
+    notice = "" if _NOTICE not in home.body else _NOTICE.decode()
+    yield from fetch("disruptions", "website", "/storingen", contains=notice or "Storingen")
+    if citizen.watchful and notice:
+        raise JourneyFailed(Reason.DISRUPTION_ANNOUNCED, "home", "the notice is on the disruptions page too")

@@ -1,0 +1,158 @@
+"""A run on the terminal: a panel while it lasts, tables of the summary at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Column, Table
+from rich.text import Text
+
+from loadtests import wording
+from loadtests.summary import Summary, Times
+from loadtests.verdict import Outcome
+
+SYMBOLS: Mapping[Outcome, str] = {"passed": "✔", "failed": "✘", "invalid": "!"}
+COLOURS: Mapping[Outcome, str] = {"passed": "green", "failed": "red", "invalid": "yellow"}
+
+FAILURES_SHOWN = 10
+"""Rows of the table of failures; the report has them all."""
+
+
+def show(summary: Summary, console: Console) -> None:
+    """Print verdict, arrivals, journeys and failures."""
+    console.print(_verdict(summary))
+    tables = {"Arrivals": _arrivals(summary), "Times": _all_times(summary)}
+    if summary.journeys:
+        tables["Journeys, without thinking time"] = _journeys(summary)
+    if summary.failures:
+        tables["Failures"] = _failures(summary)
+    for title, table in tables.items():
+        console.print(Text(f"\n{title}", "bold"))
+        console.print(Padding(table, (0, 0, 0, 2), expand=False))
+
+
+def live_panel(
+    *,
+    title: str,
+    clock: str,
+    elapsed: float,
+    duration: float,
+    planned: float,
+    started: int,
+    completed: int,
+    failed: int,
+    dropped: int,
+    in_flight: int,
+    response_p50: float,
+    response_p99: float,
+    lateness_p99: float,
+    failures: Sequence[tuple[str, int]] = (),
+) -> Panel:
+    """Return how a run is getting on.
+
+    `clock` is the replayed time of day; `elapsed` and `duration` (until the last arrival) are seconds of the run;
+    counts are totals so far; percentiles (seconds) are those of the last seconds, 0 where nothing was measured;
+    `failures` are reasons and how often each was seen.
+    """
+    figures = Table.grid(padding=(0, 3, 0, 0))
+    figures.add_row(
+        _labelled("planned", wording.number(round(planned))),
+        _labelled("started", wording.number(started)),
+        _labelled("dropped", wording.number(dropped), "red" if dropped else ""),
+        _labelled("on their way", wording.number(in_flight)),
+    )
+    figures.add_row(
+        _labelled("completed", wording.number(completed)),
+        _labelled("failed", wording.number(failed), "red" if failed else ""),
+        _labelled("p50", _measured(response_p50)),
+        _labelled("p99", _measured(response_p99)),
+        _labelled("start lateness p99", _measured(lateness_p99)),
+    )
+    parts: list[RenderableType] = [_progress(clock, elapsed, duration), figures]
+    if failures:
+        said = ", ".join(f"{reason} {wording.number(count)}" for reason, count in failures)
+        parts.append(_labelled("failures", said, "red"))
+    return Panel(Group(*parts), title=Text(title), title_align="left", border_style="dim")
+
+
+def _progress(clock: str, elapsed: float, duration: float) -> Table:
+    done = min(max(elapsed, 0.0), duration)
+    left = f"{wording.duration(round(duration - done))} left" if done < duration else "waiting for those on their way"
+    row = Table.grid(Column(no_wrap=True), Column(ratio=1), Column(no_wrap=True), padding=(0, 2, 0, 0), expand=True)
+    row.add_row(Text(clock, "bold"), ProgressBar(total=max(duration, 1e-9), completed=done), Text(left))
+    return row
+
+
+def _verdict(summary: Summary) -> Panel:
+    colour = COLOURS[summary.outcome]
+    head = Text.assemble((f"{SYMBOLS[summary.outcome]} {summary.outcome.upper()}", f"bold {colour}"), "  ")
+    reasons = Table.grid(padding=(0, 1, 0, 0))
+    for reason in summary.reasons:
+        reasons.add_row("  •", Text(reason))
+    parts: list[RenderableType] = [
+        head.append(wording.CONCLUSION[summary.outcome]),
+        *([reasons] if summary.reasons else []),
+    ]
+    return Panel(Group(*parts), title=Text(summary.plan.title), title_align="left", border_style=colour)
+
+
+def _arrivals(summary: Summary) -> Table:
+    arrivals = summary.arrivals
+    names = ["scheduled", "started", "dropped", "completed", "failed", "unfinished"]
+    names += [name for name in ("aborted", "not_due") if getattr(arrivals, name)]
+    table = _table(*(name.replace("_", " ") for name in names), left=set())
+    counts = [getattr(arrivals, name) for name in names]
+    table.add_row(*(wording.number(count) for count in counts))
+    table.add_row(*(wording.share(count, arrivals.scheduled) for count in counts), style="dim")
+    return table
+
+
+def _all_times(summary: Summary) -> Table:
+    table = _table("", "p50", "p95", "p99", "max", left={0})
+    table.add_row("response time, from the intended start", *_times(summary.response))
+    table.add_row("start lateness of the generator", *_times(summary.lateness))
+    requests, rate = wording.number(summary.requests), wording.number(summary.requests_per_second)
+    table.caption = Text(f"{requests} requests, {rate} a second, in {wording.duration(summary.seconds)}")
+    return table
+
+
+def _journeys(summary: Summary) -> Table:
+    table = _table("journey", "completed", "failed", "share", "p50", "p95", "p99", "max", left={0})
+    for row in summary.journeys:
+        counts = wording.number(row.completed), wording.number(row.failed)
+        share = wording.share(row.failed, row.completed + row.failed)
+        table.add_row(Text(row.journey), *counts, share, *_times(row.duration))
+    return table
+
+
+def _failures(summary: Summary) -> Table:
+    table = _table("reason", "failed", "journey", "step", "first seen as", left={0, 2, 3, 4})
+    for row in summary.failures[:FAILURES_SHOWN]:
+        texts: Iterable[Text] = (Text(row.journey), Text(row.step), Text(row.detail))
+        table.add_row(Text(str(row.reason), "red"), wording.number(row.count), *texts)
+    more = len(summary.failures) - FAILURES_SHOWN
+    if more > 0:
+        table.caption = Text(f"and {more} more kinds of failure, in the report")
+    return table
+
+
+def _table(*headers: str, left: set[int]) -> Table:
+    columns = (Column(name, justify="left" if index in left else "right") for index, name in enumerate(headers))
+    return Table(*columns, box=None, header_style="dim", caption_justify="left", padding=(0, 2, 0, 0))
+
+
+def _times(times: Times) -> list[str]:
+    values = (times.p50, times.p95, times.p99, times.max)
+    return [wording.duration(value) if times.count else wording.NOTHING for value in values]
+
+
+def _labelled(label: str, value: str, style: str = "") -> Text:
+    return Text.assemble((f"{label} ", "dim"), (value, f"bold {style}"))
+
+
+def _measured(seconds: float) -> str:
+    return wording.duration(seconds) if seconds > 0 else wording.NOTHING

@@ -1,0 +1,107 @@
+"""Probes: one synthetic person looks whether a system works. One file for each kind.
+
+A kind is a module with two functions, and one line in `KINDS`:
+
+    steps(probe) -> tuple[str, ...]               the steps at which a run can fail
+    async run(target, track, number) -> None      returns: pass; raises `JourneyFailed`: fail; `Undecided`: unknown
+
+`measure` runs any of them once and turns whatever happens into an `Outcome`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from config import Configuration, Probe
+from journeys import Identities, JourneyFailed, Reason
+from monitors.probes import http, journey
+from monitors.probes.outcome import Exchange, Outcome, Target, Track, Undecided
+from monitors.verdict import Cause, Fail, Pass, Unknown, Verdict
+
+__all__ = ["KINDS", "Exchange", "Kind", "Outcome", "Target", "measure", "steps_of", "targets"]
+
+
+class Kind(Protocol):
+    """One kind of probe; a module is one."""
+
+    def steps(self, probe: Probe) -> tuple[str, ...]:
+        """Return the steps at which a run can fail."""
+
+    async def run(self, target: Target, track: Track, number: int) -> None:
+        """Run once."""
+
+
+KINDS: Mapping[str, Kind] = {"http": http, "journey": journey}
+
+
+def steps_of(probe: Probe) -> tuple[str, ...]:
+    """Return the steps at which a run of `probe` can fail."""
+    return KINDS[probe.kind].steps(probe)
+
+
+def targets(configuration: Configuration, environment: str, vantage: str) -> list[Target]:
+    """Return every probe of the estate, fitted to an environment.
+
+    Where the environment sets the interval, timeout and limit shrink to fit. Each vantage point has its own order of
+    identities; they come from the part of the test range that load tests leave alone.
+    """
+    place = configuration.environments[environment]
+    seed = zlib.crc32(vantage.encode())
+    identities = Identities(seed, reserved=True)
+    found = []
+    for system, name, probe in configuration.probes():
+        interval = place.probe_interval or probe.interval
+        timeout = min(probe.timeout, interval)
+        found.append(
+            Target(
+                system=system,
+                name=name,
+                probe=probe,
+                environment=place,
+                interval=interval,
+                timeout=timeout,
+                limit=min(probe.limit, timeout),
+                seed=seed,
+                identities=identities,
+            )
+        )
+    return found
+
+
+async def measure(target: Target, number: int) -> Outcome:
+    """Run a probe once, as the citizen with this number. Never raises: a cancelled run is unknown(cancelled)."""
+    track = Track()
+    verdict: Verdict
+    try:
+        async with asyncio.timeout(target.timeout):
+            await KINDS[target.probe.kind].run(target, track, number)
+        verdict = _judge_duration(target, track)
+    except TimeoutError:
+        verdict = Fail(Reason.TIMEOUT, track.step or steps_of(target.probe)[0], f"after {target.timeout:g} s")
+    except JourneyFailed as failure:
+        verdict = Fail(failure.reason, failure.step, failure.detail)
+    except Undecided as trouble:
+        verdict = Unknown(trouble.cause, trouble.detail)
+    except asyncio.CancelledError:
+        verdict = Unknown(Cause.CANCELLED)
+    except Exception as error:  # noqa: BLE001 - a bug of a probe says nothing about its target
+        verdict = Unknown(Cause.BROKEN_PROBE, _place_of(error))
+    return Outcome(verdict, track.elapsed, track.phases, tuple(track.trace))
+
+
+def _judge_duration(target: Target, track: Track) -> Verdict:
+    elapsed = track.elapsed
+    if elapsed <= target.limit:
+        return Pass()
+    return Fail(Reason.TOO_SLOW, track.slowest_step(), f"{elapsed:.2f} s, limit {target.limit:g} s")
+
+
+def _place_of(error: Exception) -> str:
+    """Name the error and its line, not its message: a message may quote what belongs to a person."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"

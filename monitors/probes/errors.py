@@ -1,0 +1,93 @@
+"""Which error of aiohttp, TLS or the operating system is which reason, and which is the prober's own trouble."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import ssl
+from collections.abc import Iterator
+
+import aiohttp
+from aiohttp.http_exceptions import ContentLengthError, TransferEncodingError
+
+from journeys import Reason
+from monitors.verdict import Cause
+
+# Out of descriptors, ports or memory; no route; stopped by a local firewall.
+_OWN = {
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOBUFS,
+    errno.ENOMEM,
+    errno.EADDRNOTAVAIL,
+    errno.ENETUNREACH,
+    errno.ENETDOWN,
+    errno.EPERM,
+    errno.EACCES,
+}
+_RESET = {errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE}
+_CUT_OFF = (ContentLengthError, TransferEncodingError)
+
+
+def explain(error: BaseException) -> Reason | Cause | None:
+    """Return why a request got no usable answer, or None for an error that no target can cause (a bug of the probe)."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return _explain_lookup(error.os_error)
+    if any(isinstance(link, ssl.SSLError) for link in _chain(error)):
+        return Reason.TLS_FAILED
+    for link in _chain(error):
+        if isinstance(link, OSError) and (found := _explain_os(link)) is not None:
+            return found
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return Reason.CONNECTION_REFUSED
+    if isinstance(error, aiohttp.ClientPayloadError) and isinstance(error.__cause__, _CUT_OFF):
+        return Reason.CONNECTION_RESET
+    if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
+        return Reason.BROKEN_RESPONSE
+    return Reason.CONNECTION_RESET if isinstance(error, aiohttp.ClientConnectionError) else None
+
+
+def in_words(error: OSError) -> str:
+    """Return what the system calls the error, without what libraries add to it."""
+    number = error.errno or 0
+    return os.strerror(number) if number > 0 else error.strerror or type(error).__name__
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield the error, then what caused it, and so on."""
+    link: BaseException | None = error
+    while link is not None:
+        yield link
+        link = link.os_error if isinstance(link, aiohttp.ClientConnectorError) else link.__cause__
+
+
+def _explain_os(error: OSError) -> Reason | Cause | None:
+    if error.errno in _OWN:
+        return Cause.OWN_NETWORK
+    if error.errno == errno.ETIMEDOUT:
+        return Reason.TIMEOUT
+    if error.errno in _RESET or isinstance(error, ConnectionResetError | ConnectionAbortedError | BrokenPipeError):
+        return Reason.CONNECTION_RESET
+    return None
+
+
+def _explain_lookup(error: OSError) -> Reason | Cause:
+    """Blame the target for a name that cannot be resolved, unless the lookup could not leave this machine."""
+    if error.errno in _OWN:
+        return Cause.OWN_NETWORK
+    if error.errno == socket.EAI_AGAIN and not _has_route():
+        return Cause.OWN_NETWORK
+    return Reason.NAME_NOT_RESOLVED
+
+
+def _has_route() -> bool:
+    """Tell whether this machine has a way out; no packet is sent (192.0.2.1 and 2001:db8::1: RFC 5737, RFC 3849)."""
+    for family, address in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as probe:
+                probe.connect((address, 9))
+        except OSError:
+            continue
+        return True
+    return False

@@ -1,0 +1,102 @@
+"""What a probe is aimed at, what it leaves behind while it runs, and what comes out."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Literal
+
+from config import Environment, Probe
+from journeys import Identities
+from monitors.verdict import Cause, Phases, Verdict
+
+Phase = Literal["resolve", "connect", "first_byte", "transfer"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One probe of one system in one environment. Times are in seconds and already fitted to the environment."""
+
+    system: str
+    name: str
+    probe: Probe
+    environment: Environment
+    interval: float
+    timeout: float
+    limit: float
+    seed: int = 0
+    identities: Identities = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request of a run and what came of it, for people; the URL is without its query."""
+
+    step: str
+    method: str
+    url: str
+    seconds: float
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One finished run. `duration` is in seconds; `trace` holds every request in order."""
+
+    verdict: Verdict
+    duration: float
+    phases: Phases
+    trace: tuple[Exchange, ...]
+
+
+class Undecided(Exception):  # noqa: N818 - a verdict, not an error of the program
+    """The prober's own trouble keeps it from a verdict."""
+
+    def __init__(self, cause: Cause, detail: str) -> None:
+        self.cause = cause
+        self.detail = detail
+        super().__init__(f"{cause}: {detail}")
+
+
+class Track:
+    """Where a run is and where its time went, readable at any moment: a run cut off half-way still says where it was.
+
+    Time is charged to the present step, and within a request to the present phase.
+    """
+
+    def __init__(self) -> None:
+        self.step = ""
+        self.trace: list[Exchange] = []
+        self._start = self._step_since = self._phase_since = time.perf_counter()
+        self._phase: Phase | None = None
+        self._by_phase: defaultdict[str, float] = defaultdict(float)
+        self._by_step: defaultdict[str, float] = defaultdict(float)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start of the run."""
+        return time.perf_counter() - self._start
+
+    def at(self, step: str) -> None:
+        """Begin `step`; what the journey waited before its next request belongs to the step before."""
+        now = time.perf_counter()
+        self._by_step[self.step or step] += now - self._step_since
+        self.step, self._step_since = step, now
+
+    def enter(self, phase: Phase | None) -> None:
+        """Begin a phase of a request; None ends the request."""
+        now = time.perf_counter()
+        if self._phase is not None:
+            self._by_phase[self._phase] += now - self._phase_since
+        self._phase, self._phase_since = phase, now
+
+    @property
+    def phases(self) -> Phases:
+        """The seconds charged to each phase so far."""
+        return Phases(**self._by_phase)
+
+    def slowest_step(self) -> str:
+        """Return the step that took most of the time."""
+        self.at(self.step)
+        return max(self._by_step, key=lambda step: self._by_step[step])

@@ -1,0 +1,102 @@
+"""The whole replica: its systems wired together behind one request handler."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from staging.access import AccessService
+from staging.admin import PREFIX as ADMIN
+from staging.admin import Admin
+from staging.answers import Refused
+from staging.connections import Connections
+from staging.digid import DigiD
+from staging.faults import Faults
+from staging.layout import PREFIXES, Route
+from staging.portal import Portal
+from staging.settings import Settings
+from staging.waiting_room import WaitingRoom
+from staging.website import Website
+
+
+class Replica:
+    """One estate in memory. `clock` is any clock in seconds that never goes back."""
+
+    def __init__(self, settings: Settings | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        settings = settings or Settings()
+        self._clock = clock
+        self.faults = Faults()
+        self.waiting_room = WaitingRoom(settings, self.faults, clock)
+        self._digid = DigiD(settings, clock)
+        self._access = AccessService(settings, self.waiting_room, self._digid, clock)
+        self._portal = Portal(settings, self._access, clock)
+        self._digid_connections = Connections()
+        self._requests = 0
+        self._admin = Admin(self.faults, self.waiting_room, clock, self.state)
+        self._routes: dict[str, dict[str, Route]] = {}
+        for system in (Website(self.faults), self.waiting_room, self._access, self._digid, self._portal):
+            for route in system.routes():
+                self._routes.setdefault(PREFIXES[route.system] + route.path, {})[route.method] = route
+
+    async def handle(self, request: web.BaseRequest) -> web.Response:
+        """Answer one request; a connection that DigiD has no room for is closed without an answer."""
+        self._requests += 1
+        try:
+            if request.path.startswith(ADMIN):
+                return await self._admin.answer(request)
+            route = self._find(request)
+            struck = await self._strike(route, request) if route.can_fail else None
+            return await route.handler(request) if struck is None else struck
+        except Refused as refused:
+            return refused.answer()
+
+    async def _strike(self, route: Route, request: web.BaseRequest) -> web.Response | None:
+        """Let the faults that are on do their work; return the answer if they give it in the system's place."""
+        if route.system.startswith("digid-") and not self._digid_has_room(request):
+            request.protocol.force_close()
+            return web.Response()  # goes nowhere: the connection is closed
+        return await self.faults.strike(route.system)
+
+    def state(self) -> dict[str, Any]:
+        """Return counters as plain data: since the start, or of this moment."""
+        now = self._clock()
+        return {
+            "requests": self._requests,
+            "waiting_room": {
+                channel: {
+                    "dose": queue.dose,
+                    "queued": queue.length(now),
+                    "admitted_in_order": queue.admitted_in_order,
+                    "admitted_unqueued": queue.admitted_unqueued,
+                }
+                for channel, queue in self.waiting_room.queues.items()
+            },
+            "access": {"logins": self._access.logins()},
+            "digid": {
+                "transactions": self._digid.transactions(),
+                "connections": self._digid_connections.count(now),
+            },
+            "portal": {
+                "sessions": self._portal.sessions(),
+                "drafts": self._portal.returns.drafts(now),
+                "submissions": self._portal.returns.submissions,
+            },
+        }
+
+    def _find(self, request: web.BaseRequest) -> Route:
+        methods = self._routes.get(request.path)
+        if methods is None:
+            raise Refused(404, "not_found", "Deze pagina bestaat niet.")
+        route = methods.get("GET" if request.method == "HEAD" else request.method)
+        if route is None:
+            raise Refused(405, "wrong_method", "Zo kan deze pagina niet worden gebruikt.")
+        return route
+
+    def _digid_has_room(self, request: web.BaseRequest) -> bool:
+        connection = request.transport
+        return connection is not None and self._digid_connections.admit(
+            connection, self.faults.connection_limit, self._clock()
+        )

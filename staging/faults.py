@@ -1,0 +1,170 @@
+"""What can be made to go wrong, switched on and off at run time: a closed list."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+from typing import Annotated, Any
+
+from aiohttp import web
+from pydantic import AfterValidator, Field, ValidationError
+
+from config.source import Strict, expected
+from staging.answers import page_answer
+from staging.layout import SYSTEMS
+from staging.pages import ERROR_PAGE, MAINTENANCE_PAGE
+
+
+class Fault(StrEnum):
+    """Everything that can be made to go wrong."""
+
+    ADDED_LATENCY = "added-latency"
+    ERROR_SHARE = "error-share"
+    CONNECTION_LIMIT = "connection-limit"
+    APP_UNGUARDED = "app-unguarded"
+    BANNER = "banner"
+    MAINTENANCE_PAGE = "maintenance-page"
+
+
+def _known_system(name: str) -> str:
+    if name not in SYSTEMS:
+        raise expected("one of " + ", ".join(SYSTEMS))
+    return name
+
+
+_System = Annotated[str, AfterValidator(_known_system), Field(description="the system that is hit")]
+
+
+class NoParameters(Strict):
+    """The fault is on or off."""
+
+
+class AddedLatency(Strict):
+    """Parameters of added-latency."""
+
+    system: _System
+    seconds: float = Field(default=2.0, gt=0, le=60, description="how much later each answer comes")
+
+
+class ErrorShare(Strict):
+    """Parameters of error-share."""
+
+    system: _System
+    share: float = Field(default=0.5, gt=0, le=1, description="part of the requests that is answered with an error")
+    seed: int = Field(default=0, description="fixes which requests are hit")
+
+
+class ConnectionLimit(Strict):
+    """Parameters of connection-limit."""
+
+    connections: int = Field(default=50, ge=0, description="connections to DigiD that may be open at a time")
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A fault in words: what it is, what a citizen notices, and its parameters."""
+
+    title: str
+    effect: str
+    parameters: type[Strict]
+
+
+DEFINITIONS: Mapping[Fault, Definition] = {
+    Fault.ADDED_LATENCY: Definition(
+        "Every answer of a system comes later",
+        "pages come slowly, or too late for the citizen's patience",
+        AddedLatency,
+    ),
+    Fault.ERROR_SHARE: Definition(
+        "A share of a system's answers is an error", "now and then status 500 and a page that says so", ErrorShare
+    ),
+    Fault.CONNECTION_LIMIT: Definition(
+        "DigiD takes too few connections (March 2023)",
+        "a new connection is closed without an answer while others, already connected, go on",
+        ConnectionLimit,
+    ),
+    Fault.APP_UNGUARDED: Definition(
+        "The waiting room is not applied to the app channel (March 2023)",
+        "who comes through the app never waits, who comes through the website does",
+        NoParameters,
+    ),
+    Fault.BANNER: Definition(
+        "The website announces a disruption",
+        "a notice on the home page and on the disruptions page, in Dutch and in English",
+        NoParameters,
+    ),
+    Fault.MAINTENANCE_PAGE: Definition(
+        "The portal is closed for maintenance",
+        "every page of the portal is a maintenance page, status 200",
+        NoParameters,
+    ),
+}
+
+
+class BadParametersError(ValueError):
+    """A fault was switched on with parameters that it does not have or that are out of range."""
+
+
+class Faults:
+    """The faults that are on. Those with a parameter `system` can be on for several systems at once."""
+
+    def __init__(self) -> None:
+        self._on: dict[tuple[Fault, str], Strict] = {}
+        self._draws: dict[str, Random] = {}
+
+    def switch_on(self, fault: Fault, parameters: Mapping[str, Any]) -> None:
+        """Switch a fault on, or change its parameters. Raises `BadParametersError`."""
+        try:
+            valid = DEFINITIONS[fault].parameters.model_validate(dict(parameters))
+        except ValidationError as error:
+            raise BadParametersError("; ".join(_sentence(fault, problem) for problem in error.errors())) from None
+        self._on[fault, getattr(valid, "system", "")] = valid
+        if isinstance(valid, ErrorShare):
+            self._draws[valid.system] = Random(f"error-share/{valid.seed}")
+
+    def switch_off(self, fault: Fault) -> None:
+        """Switch a fault off, for every system."""
+        self._on = {key: parameters for key, parameters in self._on.items() if key[0] is not fault}
+
+    def clear(self) -> None:
+        """Switch everything off."""
+        self._on.clear()
+
+    def is_on(self, fault: Fault) -> bool:
+        """Tell whether a fault is on for any system."""
+        return any(active is fault for active, _ in self._on)
+
+    @property
+    def connection_limit(self) -> int | None:
+        """Connections that DigiD accepts at a time; None for as many as come."""
+        limit = self._on.get((Fault.CONNECTION_LIMIT, ""))
+        return limit.connections if isinstance(limit, ConnectionLimit) else None
+
+    def active(self) -> list[dict[str, Any]]:
+        """Return the faults that are on, each with its parameters, as plain data."""
+        return [{"fault": str(fault), "parameters": valid.model_dump()} for (fault, _), valid in self._on.items()]
+
+    async def strike(self, system: str) -> web.Response | None:
+        """Do to one request for `system` what the faults demand; return the answer if they give it in its place."""
+        if not self._on:
+            return None
+        latency = self._on.get((Fault.ADDED_LATENCY, system))
+        if isinstance(latency, AddedLatency):
+            await asyncio.sleep(latency.seconds)
+        errors = self._on.get((Fault.ERROR_SHARE, system))
+        if isinstance(errors, ErrorShare) and self._draws[system].random() < errors.share:
+            return page_answer(ERROR_PAGE, 500)
+        if system == "mijn-belastingdienst" and (Fault.MAINTENANCE_PAGE, "") in self._on:
+            return page_answer(MAINTENANCE_PAGE)
+        return None
+
+
+def _sentence(fault: Fault, problem: Mapping[str, Any]) -> str:
+    where = ".".join(map(str, problem["loc"]))
+    if problem["type"] == "extra_forbidden":
+        known = ", ".join(DEFINITIONS[fault].parameters.model_fields) or "none"
+        return f"{fault} has no parameter '{where}'; it has: {known}"
+    return f"{fault}: {where}: {problem['msg']}"

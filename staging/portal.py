@@ -1,0 +1,98 @@
+"""Mijn Belastingdienst: the session, and the pre-filled return of the citizen who is logged in."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+
+from aiohttp import web
+
+from staging.access import AccessService
+from staging.answers import Refused, json_answer, page_answer, read_json, set_cookie, text
+from staging.expiring import Expiring
+from staging.layout import PREFIXES, Route
+from staging.pages import OVERVIEW_PAGE, receipt_page
+from staging.returns import Returns, TaxReturn
+from staging.settings import Settings
+
+_SYSTEM = "mijn-belastingdienst"
+_PREFIX = PREFIXES[_SYSTEM]
+
+
+class Portal:
+    """Every address but the first requires a session (401) and shows a citizen no one else's return (404)."""
+
+    def __init__(self, settings: Settings, access: AccessService, clock: Callable[[], float]) -> None:
+        self._access = access
+        self._clock = clock
+        self._sessions: Expiring[str, str] = Expiring(settings.session_lifetime)
+        self.returns = Returns(settings.draft_lifetime, settings.receipt_lifetime)
+
+    def routes(self) -> Iterable[Route]:
+        """Yield the addresses of the portal."""
+        yield Route(_SYSTEM, "GET", "/session", self._open_session)
+        yield Route(_SYSTEM, "GET", "/", self._overview)
+        yield Route(_SYSTEM, "GET", "/return", self._open_return)
+        yield Route(_SYSTEM, "PUT", "/return", self._save_draft)
+        yield Route(_SYSTEM, "POST", "/return/sign", self._sign)
+        yield Route(_SYSTEM, "POST", "/return/submit", self._submit)
+        yield Route(_SYSTEM, "GET", "/return/receipt", self._receipt)
+
+    def sessions(self) -> int:
+        """Return how many citizens are logged in."""
+        return self._sessions.count(self._clock())
+
+    async def _open_session(self, request: web.BaseRequest) -> web.Response:
+        bsn = self._access.redeem(text(request.query, "ticket"))
+        if bsn is None:
+            raise Refused(403, "ticket_refused", "U bent niet ingelogd. Log opnieuw in.")
+        session = secrets.token_urlsafe(16)
+        self._sessions.put(session, bsn, self._clock())
+        return web.Response(status=303, headers={"Location": f"{_PREFIX}/", **set_cookie("portal", session, _PREFIX)})
+
+    async def _overview(self, request: web.BaseRequest) -> web.Response:
+        self._citizen(request)
+        return page_answer(OVERVIEW_PAGE)
+
+    async def _open_return(self, request: web.BaseRequest) -> web.Response:
+        return _shown(self.returns.open(self._citizen(request), self._clock()))
+
+    async def _save_draft(self, request: web.BaseRequest) -> web.Response:
+        bsn, data = self._citizen(request), await read_json(request)
+        changes = data.get("amounts")
+        if not isinstance(changes, dict):
+            raise Refused(400, "bad_request", "Het veld 'amounts' ontbreekt.")
+        draft = self.returns.find(bsn, text(data, "return"), self._clock())
+        draft.save(changes)
+        return _shown(draft)
+
+    async def _sign(self, request: web.BaseRequest) -> web.Response:
+        bsn, data = self._citizen(request), await read_json(request)
+        draft = self.returns.find(bsn, text(data, "return"), self._clock())
+        return json_answer({"signature": draft.sign(data.get("version"))})
+
+    async def _submit(self, request: web.BaseRequest) -> web.Response:
+        bsn, data = self._citizen(request), await read_json(request)
+        now = self._clock()
+        draft = self.returns.find(bsn, text(data, "return"), now)
+        signature = data.get("signature")
+        receipt = self.returns.submit(draft, signature if isinstance(signature, str) else "", now)
+        return json_answer({"receipt": receipt})
+
+    async def _receipt(self, request: web.BaseRequest) -> web.Response:
+        bsn = self._citizen(request)
+        submitted = self.returns.find(bsn, text(request.query, "return"), self._clock())
+        if not submitted.receipt:
+            raise Refused(404, "no_receipt", "Deze aangifte is nog niet verzonden.")
+        return page_answer(receipt_page(submitted.receipt))
+
+    def _citizen(self, request: web.BaseRequest) -> str:
+        """Return the number of the citizen who is logged in. Raises `Refused` (401)."""
+        bsn = self._sessions.touch(request.cookies.get("portal", ""), self._clock())
+        if bsn is None:
+            raise Refused(401, "no_session", "Uw sessie is verlopen. Log opnieuw in.")
+        return bsn
+
+
+def _shown(tax_return: TaxReturn) -> web.Response:
+    return json_answer({"return": tax_return.id, "version": tax_return.version, "amounts": tax_return.amounts})

@@ -1,0 +1,192 @@
+"""`piekwacht load` as a person runs it: real processes against the replica."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+
+CAMPAIGN = "aangifte-2023-03-01"
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("whole machine")]
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "piekwacht", *arguments]
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        command(*arguments), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.communicate(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Run a replica for all tests of this module; return a configuration whose `local` it is."""
+    with started("staging", "run", "--port", "0", "--dose-web", "1000", "--dose-app", "1000") as replica:
+        assert replica.stdout is not None
+        found = re.search(r"http://127\.0\.0\.1:(\d+)", replica.stdout.readline())
+        assert found
+        folder = tmp_path_factory.mktemp("config")
+        for part in ("estate", "campaigns"):
+            (folder / part).symlink_to(ROOT / "config" / part)
+        (folder / "environments").mkdir()
+        local = (ROOT / "config/environments/local.yaml").read_text().replace(":8600/", f":{found[1]}/")
+        (folder / "environments/local.yaml").write_text(local)
+        yield folder
+
+
+def load(config: Path, out: Path, *options: str, code: int = 0) -> dict[str, Any]:
+    """Run six seconds of the morning and return its summary."""
+    done = subprocess.run(
+        command("load", "run", CAMPAIGN, "--config", str(config), "--from", "09:00", "--to", "09:00:06",
+                "--think", "0.02", "--scale", "0.3", "--out", str(out), "--json", *options),
+        cwd=ROOT, capture_output=True, text=True, timeout=90, check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stdout + done.stderr
+    summary: dict[str, Any] = json.loads(done.stdout)
+    return summary
+
+
+def test_one_and_two_processes_replay_the_same_arrivals(config, tmp_path):
+    """The same seed gives the same arrivals to the byte; nothing fails; the parts add up."""
+    one = load(config, tmp_path / "one", "--seed", "5")
+    two = load(config, tmp_path / "two", "--seed", "5", "--processes", "2")
+    for summary in (one, two):
+        arrivals = summary["arrivals"]
+        assert summary["outcome"] == "passed"
+        assert arrivals["due"] == arrivals["scheduled"] == arrivals["started"] + arrivals["dropped"]
+        parts = ("completed", "failed", "aborted", "unfinished")
+        assert arrivals["started"] == sum(arrivals[name] for name in parts)
+        assert abs(arrivals["z"]) < 4
+        assert sum(row["started"] for row in summary["timeline"]) == arrivals["started"]
+    assert one["arrivals"]["digest"] == two["arrivals"]["digest"]
+    assert (one["plan"]["processes"], two["plan"]["processes"]) == (1, 2)
+    assert json.loads((tmp_path / "one/summary.json").read_text()) == one
+    assert "<html" in (tmp_path / "two/report.html").read_text()
+
+
+def test_a_fault_fails_the_run_with_its_reason(config, tmp_path):
+    """With the portal in maintenance the thresholds are missed: exit code 1, and the report says why."""
+    url = yaml.safe_load((config / "environments/local.yaml").read_text())["endpoints"]["mijn-belastingdienst"]
+    switch = ("--url", url.removesuffix("/portal"))
+    subprocess.run(
+        command("staging", "fault", "on", "maintenance-page", *switch), cwd=ROOT, check=True, capture_output=True
+    )
+    try:
+        summary = load(config, tmp_path, code=1)
+    finally:
+        subprocess.run(command("staging", "fault", "clear", *switch), cwd=ROOT, check=True, capture_output=True)
+    assert summary["outcome"] == "failed"
+    assert {row["reason"] for row in summary["failures"]} == {"maintenance_page"}
+
+
+def test_a_killed_worker_makes_the_run_invalid(config, tmp_path):
+    """A worker that dies takes its arrivals with it: exit code 3, and the reason is said."""
+    arguments = (
+        "load",
+        "run",
+        CAMPAIGN,
+        "--config",
+        str(config),
+        "--from",
+        "09:00",
+        "--to",
+        "09:00:12",
+        "--scale",
+        "0.2",
+    )
+    with started(*arguments, "--processes", "2", "--think", "0.02", "--out", str(tmp_path)) as run:
+        deadline = time.monotonic() + 20
+        workers: list[int] = []
+        while len(workers) < 2 and time.monotonic() < deadline:
+            time.sleep(0.2)
+            children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+            workers = [int(pid) for pid in children if b"--worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        time.sleep(6)
+        subprocess.run(["kill", "-9", str(workers[0])], check=True)
+        output, _ = run.communicate(timeout=60)
+        assert run.returncode == 3, output
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["outcome"] == "invalid"
+    assert any("a worker was lost" in reason for reason in summary["reasons"])
+
+
+def test_ctrl_c_keeps_the_partial_report_and_metrics_are_live(config, tmp_path):
+    """While it runs /metrics counts; after Ctrl-C the report covers the part until then, and the exit code is 3."""
+    arguments = ("load", "run", CAMPAIGN, "--config", str(config), "--from", "09:00", "--to", "09:10", "--scale", "0.3")
+    with started(*arguments, "--think", "0.02", "--listen", "127.0.0.1:19465", "--out", str(tmp_path)) as run:
+        deadline = time.monotonic() + 20
+        counted = 0.0
+        while counted < 30 and time.monotonic() < deadline:
+            time.sleep(0.3)
+            try:
+                with urlopen("http://127.0.0.1:19465/metrics") as answer:
+                    text = answer.read().decode()
+            except OSError:
+                continue
+            found = re.search(r"piekwacht_load_arrivals_started_total\{[^}]*\} (\S+)", text)
+            counted = float(found[1]) if found else 0.0
+        assert counted >= 30
+        run.send_signal(signal.SIGINT)
+        output, _ = run.communicate(timeout=30)
+        assert run.returncode == 3, output
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["outcome"] == "invalid"
+    assert "interrupted" in summary["reasons"][0]
+    assert summary["arrivals"]["started"] >= 30
+    assert summary["arrivals"]["not_due"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("load", "run", "no-such"), 2, "There is no campaign 'no-such'"),
+        (("load", "run", CAMPAIGN, "--env", "no-such"), 2, "There is no environment 'no-such'"),
+        (("load", "run", CAMPAIGN, "--from", "9 o'clock"), 2, "is not a time of day"),
+        (("load", "run", CAMPAIGN, "--scale", "0"), 2, "--scale"),
+        (("load", "run", CAMPAIGN, "--listen", "nonsense"), 2, "HOST:PORT"),
+        (("load", "run", CAMPAIGN, "--config", "no/such/folder"), 1, "no *.yaml file"),
+    ],
+)
+def test_wrong_use_is_explained_without_a_traceback(arguments, code, words):
+    """One clear line and the right exit code."""
+    done = subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == code
+    assert words in re.sub(r"\s+", " ", done.stderr + done.stdout)
+    assert "Traceback" not in done.stderr
+
+
+def test_plain_locust_replays_a_campaign_too(config, tmp_path):
+    """`locust -f loadtests/locustfile.py`, headless: Locust's own statistics and exit code, Piekwacht's report."""
+    done = subprocess.run(
+        [sys.executable, "-m", "locust", "-f", "loadtests/locustfile.py", "--headless", "--only-summary", "--campaign",
+         CAMPAIGN, "--piekwacht-config", str(config), "--from", "09:00", "--to", "09:00:05", "--scale", "0.1",
+         "--think", "0.02", "--out", str(tmp_path), "--csv", str(tmp_path / "locust")],
+        cwd=ROOT, capture_output=True, text=True, timeout=90, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    csv = (tmp_path / "locust_stats.csv").read_text()
+    aggregated = next(line for line in csv.splitlines() if "Aggregated" in line)
+    assert int(aggregated.split(",")[2]) == summary["requests"]

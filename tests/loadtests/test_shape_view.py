@@ -1,0 +1,86 @@
+"""Who will come when: on the terminal, as data, and as a page."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtests import shape_view
+from loadtests.plan import make_plan
+from tests.loadtests.test_report import Page
+from tests.loadtests.test_terminal import printed
+
+
+@pytest.fixture(scope="module")
+def plan(configuration):
+    return make_plan(
+        configuration, "aangifte-2023-03-01", "local", start="07:00", end="22:00", compress=60.0, scale=0.02
+    )
+
+
+def test_the_terminal_shows_the_shape(plan, golden):
+    """The rate over the replayed day, its peak, what each kind contributes, and what is assumed."""
+    golden("shape.txt", printed(lambda console: shape_view.show(plan, console)) + "\n")
+
+
+@pytest.mark.parametrize("width", [20, 60, 250])
+def test_the_plot_fits_the_terminal(plan, width):
+    """No line is wider than the terminal."""
+    lines = printed(lambda console: shape_view.show(plan, console), width).splitlines()
+    assert max(map(len, lines)) <= width
+
+
+def test_the_peak_is_where_the_rate_is_highest(plan):
+    """The evening of the profile, on the clock of the replayed day."""
+    peak = shape_view.peak(plan)
+    assert peak.clock.hour == 20
+    assert peak.clock == plan.clock(peak.second)
+    assert peak.rate == pytest.approx(shape_view.rates(plan.shape, 900).max())
+
+
+@given(st.integers(min_value=1, max_value=500))
+def test_rates_keep_the_total(parts):
+    """The mean rates of all parts add up to the arrivals."""
+    shape = shape_view.Shape(np.array([0.0, 2.0, 7.0]), np.array([0.0, 10.0, 11.0]))
+    assert shape_view.rates(shape, parts).sum() * 7 / parts == pytest.approx(11)
+
+
+def test_bars_are_drawn_in_eighths():
+    """From nothing to the full height."""
+    assert shape_view.bars(np.array([0.0, 1.0, 4.0, 6.0, 8.0]), 8.0, 2) == ["   ▄█", " ▂███"]
+    assert shape_view.bars(np.array([0.0, 0.0]), 0.0, 1) == ["  "]
+
+
+def test_data_for_a_machine_adds_up(plan):
+    """Totals of the kinds and the integral of the rates are the arrivals."""
+    data = shape_view.as_data(plan)
+    assert sum(kind["arrivals"] for kind in data["kinds"]) == pytest.approx(data["arrivals"])
+    assert sum(data["rates"]) * data["seconds"] / len(data["rates"]) == pytest.approx(data["arrivals"])
+    assert data["first"] == "2023-03-01T07:00:00+01:00"
+
+
+def test_a_stream_without_arrivals_is_shown_too(configuration):
+    """A day may leave a stream out; its kinds have no arrivals, and that is no error."""
+    campaign = configuration.campaigns["aangifte-2023-03-01"]
+    day = campaign.days["march-2023"]
+    quiet = campaign.model_copy(update={"days": {"quiet": day.model_copy(update={"totals": {"visits": 5000.0}})}})
+    plan = make_plan(configuration, "smoke", "local", end="01:00").model_copy(
+        update={"campaign": quiet, "day": "quiet"}
+    )
+    text = printed(lambda console: shape_view.show(plan, console))
+    assert "100 %" in text
+    assert "0 %" in text
+    Page(shape_view.render(plan))
+
+
+def test_the_page_is_well_formed_and_needs_nothing_else(plan, tmp_path):
+    """Two plots in two widths, the kinds with their titles, sources and assumptions."""
+    shape_view.write(plan, tmp_path / "shape.html")
+    page = Page((tmp_path / "shape.html").read_text(encoding="utf-8"))
+    assert page.links == []
+    assert page.tags["figure"] == 2
+    assert len(page.ids) == len(set(page.ids))
+    for words in ("Logins with an SMS code log-in-with-sms web", "Peak: ", "is not published"):
+        assert words in page.text

@@ -1,0 +1,102 @@
+"""What a run says on the terminal."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from loadtests import terminal
+from tests.loadtests.sample import arrival_facts, empty_summary, failure, summary
+
+LIVE = {
+    "title": "small → local",
+    "clock": "09:00:30",
+    "elapsed": 3.0,
+    "duration": 6.0,
+    "planned": 30.4,
+    "started": 31,
+    "completed": 25,
+    "failed": 0,
+    "dropped": 0,
+    "in_flight": 6,
+    "response_p50": 0.02,
+    "response_p99": 0.1,
+    "lateness_p99": 0.0006,
+}
+
+
+def printed(renderable, width=100):
+    """Return what a console prints, line by line, without trailing spaces."""
+    output = io.StringIO()
+    renderable(Console(width=width, file=output, force_terminal=False))
+    return "\n".join(line.rstrip() for line in output.getvalue().splitlines())
+
+
+def test_a_run_ends_with_verdict_arrivals_times_journeys_and_failures(golden):
+    """In this order, the verdict in words."""
+    golden("summary.txt", printed(lambda console: terminal.show(summary(), console)) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "sign"), [("passed", "✔ PASSED"), ("failed", "✘ FAILED"), ("invalid", "! INVALID")]
+)
+def test_the_verdict_is_not_told_by_colour_alone(outcome, sign):
+    """A word and a sign."""
+    assert sign in printed(lambda console: terminal.show(summary(outcome=outcome), console))
+
+
+def test_a_run_without_journeys_has_no_empty_tables():
+    """Nothing came to an end, so there is nothing to list."""
+    text = printed(lambda console: terminal.show(empty_summary(), console))
+    assert "Arrivals" in text
+    assert "Journeys" not in text
+    assert "Failures" not in text
+
+
+def test_the_table_of_failures_is_cut_and_says_so():
+    """A broken system fails in many ways; the report has them all."""
+    facts = summary(failures=[failure(step=f"step-{index}") for index in range(13)])
+    text = printed(lambda console: terminal.show(facts, console))
+    assert "step-9" in text
+    assert "step-10" not in text
+    assert "and 3 more kinds of failure, in the report" in text
+
+
+def test_what_a_server_sent_is_not_taken_for_markup():
+    """Square brackets are markup to the terminal library."""
+    facts = summary(failures=[failure(detail="[bold]x[/nonsense] 503")], reasons=["[red]because[/red]"])
+    text = printed(lambda console: terminal.show(facts, console))
+    assert "[bold]x[/nonsense] 503" in text
+    assert "[red]because[/red]" in text
+
+
+def test_rare_fates_of_arrivals_show_only_where_they_happened():
+    """Aborted journeys and arrivals that never were due."""
+    assert "aborted" not in printed(lambda console: terminal.show(summary(), console))
+    facts = summary(arrivals=arrival_facts(aborted=2, not_due=5))
+    text = printed(lambda console: terminal.show(facts, console))
+    assert "aborted" in text
+    assert "not due" in text
+
+
+def test_the_live_panel_shows_progress(golden):
+    """Planned and achieved arrivals, failures, percentiles, citizens on their way, time left."""
+    panel = terminal.live_panel(**LIVE | {"failed": 4, "failures": [("timeout", 3), ("session_lost", 1)]})
+    golden("live.txt", printed(lambda console: console.print(panel)) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "3 s left"),
+        ({"elapsed": -1.0}, "6 s left"),
+        ({"elapsed": 7.0}, "waiting for those on their way"),
+        ({"response_p99": 0.0}, "p99 —"),
+        ({"dropped": 2}, "dropped 2"),
+    ],
+)
+def test_the_live_panel_fits_every_moment(changes, words):
+    """Before the beginning, in the middle, after the last arrival."""
+    assert words in printed(lambda console: console.print(terminal.live_panel(**LIVE | changes)))

@@ -1,0 +1,94 @@
+"""The command line: exit codes, tables, JSON, and what it says about wrong use."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from config import load
+from monitors.commands import app
+from staging.faults import Fault
+from tests.monitors.estates import configure
+from tests.replica import running_replica
+
+
+async def invoke(*arguments: str) -> Result:
+    """Run the command in a thread, where it has a loop of its own."""
+    return await asyncio.to_thread(CliRunner().invoke, app, list(arguments))
+
+
+async def test_once_prints_a_table_and_exits_with_0_if_all_pass(tmp_path: Path) -> None:
+    """Every probe of the estate is in the table."""
+    async with running_replica() as replica:
+        config = configure(tmp_path / "config", replica.endpoints)
+        result = await invoke("once", "--env", "local", "--config", str(config))
+    assert result.exit_code == 0, result.output
+    for _, name, _ in load(config).probes():
+        assert name in result.output
+
+
+async def test_once_exits_with_1_if_any_probe_fails(tmp_path: Path) -> None:
+    """JSON says verdict, reason, step, durations and every request; only the chosen probes run."""
+    async with running_replica() as replica:
+        replica.switch_on(Fault.MAINTENANCE_PAGE)
+        config = configure(tmp_path / "config", replica.endpoints)
+        options = ("--config", str(config), "--probe", "file-return", "--probe", "home-page", "--json")
+        result = await invoke("once", *options)
+    assert result.exit_code == 1
+    found = {each["probe"]: each for each in json.loads(result.output)}
+    assert set(found) == {"file-return", "home-page"}
+    assert found["home-page"]["verdict"] == "pass"
+    failed = found["file-return"]
+    assert (failed["verdict"], failed["reason"], failed["step"]) == ("fail", "maintenance_page", "open-portal")
+    assert set(failed["phases"]) == {"resolve", "connect", "first_byte", "transfer"}
+    assert failed["trace"][-1]["step"] == "open-portal"
+    assert failed["duration"] > 0
+
+
+async def test_once_exits_with_3_if_only_the_prober_is_in_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broken probe is no answer about the target."""
+
+    async def broken(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("monitors.probes.http.run", broken)
+    async with running_replica() as replica:
+        config = configure(tmp_path / "config", replica.endpoints)
+        result = await invoke("once", "--config", str(config))
+    assert result.exit_code == 3
+    assert "broken_probe" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("once", "--env", "nowhere"), 2, "There is no environment 'nowhere'; there is: local, staging"),
+        (("once", "--probe", "nobody"), 2, "There is no probe 'nobody'; there is: access-service, activate-app"),
+        (("run", "--env", "nowhere"), 2, "There is no environment 'nowhere'"),
+        (("run", "--listen", "9464"), 2, "--listen takes HOST:PORT"),
+        (("run", "--listen", ":9464"), 2, "--listen takes HOST:PORT"),
+        (("run", "--listen", "127.0.0.1:99999"), 2, "--listen takes HOST:PORT"),
+        (("run", "--listen", "127.0.0.1:0", "--ledger", "/proc/nowhere/ledger.sqlite"), 2, "/proc/nowhere"),
+        (("once", "--config", "/nowhere"), 1, "/nowhere/estate"),
+    ],
+)
+async def test_wrong_use_is_told_in_one_line(arguments: tuple[str, ...], code: int, message: str) -> None:
+    """No traceback, and the names that exist."""
+    result = await invoke(*arguments)
+    assert result.exit_code == code
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("command", ["run", "once"])
+async def test_help_has_an_example(command: str) -> None:
+    result = await invoke(command, "--help")
+    assert result.exit_code == 0
+    assert f"piekwacht monitor {command} --env" in result.output

@@ -1,0 +1,242 @@
+"""The whole monitor as a process of its own, against a replica: what it serves, says, survives and leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from config import load
+from monitors import metrics
+from monitors.ledger import Ledger, LedgerError
+from monitors.service import Monitor
+from monitors.verdict import Cause, Run, Unknown
+from staging.faults import Fault
+from tests.monitors.estates import configure
+from tests.replica import running_replica
+
+PROGRAM = (sys.executable, "-c", "from monitors.commands import app; app()", "run")
+INTERVAL = 1.0
+PROBES = 9
+OWN_MEMORY = {str(metrics.LATENESS), str(metrics.LEDGER_WRITE)}
+
+Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+class Process:
+    """A running `monitor run`; `lines` is what it printed so far."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.lines: list[str] = []
+        self.url = ""
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        assert self.process.stdout is not None
+        async for line in self.process.stdout:
+            self.lines.append(line.decode().rstrip())
+
+    async def printed(self, pattern: str, *, after: int = 0, seconds: float = 10.0) -> re.Match[str]:
+        """Wait for a line that matches, after so many others."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for line in self.lines[after:]:
+                if match := re.search(pattern, line):
+                    return match
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"no line matches {pattern!r} in:\n" + "\n".join(self.lines))
+
+    async def get(self, path: str) -> tuple[int, str]:
+        async with aiohttp.ClientSession() as session, session.get(self.url + path) as answer:
+            return answer.status, await answer.text()
+
+    async def ready(self, seconds: float = 10.0) -> None:
+        """Wait until the monitor says that it is ready."""
+        end = time.monotonic() + seconds
+        while (status := await self.get("/-/ready"))[0] != 200:
+            assert time.monotonic() < end, status[1]
+            await asyncio.sleep(0.05)
+
+    async def counters(self) -> Series:
+        """Scrape every counter and histogram that comes from the ledger."""
+        status, text = await self.get("/metrics")
+        assert status == 200
+        return {
+            (sample.name, frozenset(sample.labels.items())): sample.value
+            for family in text_string_to_metric_families(text)
+            if family.type != "gauge" and family.name not in OWN_MEMORY
+            for sample in family.samples
+        }
+
+    async def end(self, number: signal.Signals) -> int:
+        """Send a signal and return the exit code."""
+        self.process.send_signal(number)
+        code = await asyncio.wait_for(self.process.wait(), 10.0)
+        await self._reading
+        return code
+
+
+async def start(config: Path, ledger: Path, *options: str) -> Process:
+    """Start a monitor without waiting for it."""
+    return Process(
+        await asyncio.create_subprocess_exec(
+            *(*PROGRAM, "--config", str(config), "--ledger", str(ledger), "--listen", "127.0.0.1:0", *options),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+    )
+
+
+@asynccontextmanager
+async def monitoring(config: Path, ledger: Path) -> AsyncIterator[Process]:
+    """Run a monitor that serves; it is killed in the end if it still runs."""
+    monitor = await start(config, ledger)
+    try:
+        monitor.url = (await monitor.printed(r"(http://127\.0\.0\.1:\d+)/metrics"))[1]
+        yield monitor
+    finally:
+        if monitor.process.returncode is None:
+            await monitor.end(signal.SIGKILL)
+
+
+def recorded(ledger: Path, until: float) -> tuple[int, int]:
+    """Return the runs in the record, and those that were due until then."""
+    with Ledger.open(ledger, read_only=True) as opened:
+        first = opened.first_scheduled()
+        assert first is not None
+        # Runs are owed once their interval and the time to write them have passed.
+        rows = opened.minutes(int(first // 60), int(until // 60) + 1, now=until + INTERVAL + 5.0)
+    return sum(row.good + row.bad + row.unknown for row in rows), sum(row.expected for row in rows)
+
+
+def total(counters: Series, *names: object) -> float:
+    return sum(value for (name, _), value in counters.items() if name in map(str, names))
+
+
+@pytest.mark.slow
+async def test_a_monitor_that_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
+    """After kill -9 and a restart no counter is lower, no run is lost or doubled, and the gap is missing coverage."""
+    ledger, gap = tmp_path / "data" / "ledger.sqlite", 3.0
+    async with running_replica(dose_web=10_000, dose_app=10_000) as replica:
+        config = configure(tmp_path / "config", replica.endpoints, "1s")
+        async with monitoring(config, ledger) as first:
+            await first.ready()
+            await asyncio.sleep(1.0)
+            before = await first.counters()
+            killed_at = time.time()
+            assert await first.end(signal.SIGKILL) == -signal.SIGKILL
+        killed, _ = recorded(ledger, killed_at)
+        assert total(before, metrics.RUNS, metrics.UNKNOWN) <= killed
+        await asyncio.sleep(gap)
+        async with monitoring(config, ledger) as second:
+            at_start = await second.counters()
+            assert total(at_start, metrics.RUNS, metrics.UNKNOWN) >= killed
+            await second.ready()
+            ready_at = time.time()
+            after = await second.counters()
+            assert await second.end(signal.SIGTERM) == 0
+        ended = time.time()
+    assert before.keys() == at_start.keys() == after.keys()
+    assert not {key for key in before if not before[key] <= at_start[key] <= after[key]}
+    assert total(after, metrics.RUNS) > total(before, metrics.RUNS) > 0
+    counted, expected = recorded(ledger, ended)
+    assert counted >= total(after, metrics.RUNS, metrics.UNKNOWN)
+    missing = (expected - counted) / PROBES * INTERVAL
+    assert gap - INTERVAL <= missing <= ready_at - killed_at + INTERVAL, "seconds of missing coverage"
+
+
+@pytest.mark.slow
+async def test_a_fault_is_told_when_it_comes_and_when_it_goes(tmp_path: Path) -> None:
+    """The app channel fails at its step and the web channel does not; metrics and lines agree; SIGINT ends it well."""
+    async with running_replica(dose_web=10_000, dose_app=10_000) as replica:
+        config = configure(tmp_path / "config", replica.endpoints, "1s")
+        async with monitoring(config, tmp_path / "ledger.sqlite") as monitor:
+            await monitor.ready()
+            replica.switch_on(Fault.APP_UNGUARDED)
+            told = await monitor.printed(r"(\S+)  login-app +FAILS: waiting_room_bypassed at join-queue")
+            await asyncio.sleep(2 * INTERVAL)
+            during = await monitor.counters()
+            replica.replica.faults.clear()
+            await monitor.printed(r"login-app +passes", after=len(monitor.lines))
+            assert await monitor.end(signal.SIGINT) == 0
+    assert re.fullmatch(r"\d\d:\d\d:\d\d", told[1])
+    assert monitor.lines[-1] == "Stopped; the record is complete."
+    assert len([line for line in monitor.lines if "passes" in line]) >= PROBES
+    bypassed = {
+        dict(labels)["probe"]
+        for (name, labels), value in during.items()
+        if name == str(metrics.FAILURES_BY_REASON) and value and dict(labels)["reason"] == "waiting_room_bypassed"
+    }
+    assert bypassed == {"waiting-room-app", "login-app", "file-return"}
+
+
+async def test_a_second_monitor_and_a_taken_port_are_refused(tmp_path: Path) -> None:
+    """One line that says why, exit 2, and the first monitor is not disturbed."""
+    config = configure(tmp_path / "config", dict.fromkeys(load(Path("config")).systems, "http://127.0.0.1:1"))
+    ledger = tmp_path / "ledger.sqlite"
+    async with monitoring(config, ledger) as first:
+        second = await start(config, ledger)
+        assert await asyncio.wait_for(second.process.wait(), 10.0) == 2
+        third = await start(config, tmp_path / "other.sqlite", "--listen", first.url.removeprefix("http://"))
+        assert await asyncio.wait_for(third.process.wait(), 10.0) == 2
+        assert (await first.get("/-/healthy"))[0] == 200
+        assert await first.end(signal.SIGTERM) == 0
+    assert len(second.lines) == 1
+    assert str(ledger) in second.lines[0]
+    assert third.lines == [f"Cannot listen on {first.url.removeprefix('http://')}: Address already in use"]
+
+
+async def test_stopping_cuts_runs_off_and_records_them(tmp_path: Path) -> None:
+    """Runs under way at the end are in the ledger as unknown(cancelled), not lost."""
+    stop, seen = asyncio.Event(), list[Run]()
+    silent = await asyncio.start_server(lambda reader, writer: asyncio.sleep(60), "127.0.0.1", 0)
+    endpoint = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
+    systems = load(Path("config")).systems
+    configuration = load(configure(tmp_path / "config", dict.fromkeys(systems, endpoint), "2s"))
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        monitor = Monitor(configuration, "local", ledger, seen.append)
+        assert monitor.lacking() == [f"{target.name}: no run yet" for target in monitor.targets]
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            running = asyncio.create_task(monitor.run(listener, stop))
+            await asyncio.sleep(1.0)
+            stop.set()
+            assert await running == 0
+        unknown = ledger.totals().unknown
+    silent.close()
+    assert seen
+    assert {run.verdict for run in seen} == {Unknown(Cause.CANCELLED)}
+    assert sum(unknown.values()) == len(seen)
+
+
+async def test_a_monitor_that_cannot_write_is_not_ready_and_shows_nothing_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs that are not on disk are neither exposed nor lost; readiness says why."""
+    stop = asyncio.Event()
+    systems = load(Path("config")).systems
+    configuration = load(configure(tmp_path / "config", dict.fromkeys(systems, "http://127.0.0.1:1"), "1s"))
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+
+        def refuse(*_: object) -> None:
+            raise LedgerError("the disk is full")
+
+        monkeypatch.setattr(ledger, "record", refuse)
+        monitor = Monitor(configuration, "local", ledger)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            running = asyncio.create_task(monitor.run(listener, stop))
+            await asyncio.sleep(1.5)
+            assert "ledger: the disk is full" in monitor.lacking()
+            assert not (await monitor.snapshot()).totals.runs
+            stop.set()
+            assert await running >= PROBES

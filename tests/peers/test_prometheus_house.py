@@ -1,0 +1,109 @@
+"""The dashboards on the whole house: replica, monitor and load run as processes, under a real Prometheus."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+
+from config import Configuration
+from dashboards.provisioning import dashboards
+from loadtests import metrics as load
+from monitors import metrics
+from tests.conftest import ROOT
+from tests.grafana import complaints, figures
+from tests.prometheus import Prometheus, free_port, running
+
+pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.xdist_group("prometheus")]
+
+PROBE_INTERVAL = 2
+POINTS = 5.0
+"""Seconds between points of a panel: two runs of each probe."""
+
+
+@dataclass
+class House:
+    """What runs; `replica` may be stopped to see it fail."""
+
+    prometheus: Prometheus
+    replica: subprocess.Popen[bytes]
+    log: Callable[[], str]
+
+
+@pytest.fixture(scope="module")
+def house(peer: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Run a replica, a monitor that probes it every other second, a smoke test, and Prometheus on both."""
+    program, folder = peer("prometheus"), tmp_path_factory.mktemp("house")
+    replica, monitor, generator = free_port(), free_port(), free_port()
+    config = folder / "config"
+    shutil.copytree(ROOT / "config", config, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    local = config / "environments" / "local.yaml"
+    local.write_text(local.read_text().replace("8600", str(replica)) + f"\nprobe_interval: {PROBE_INTERVAL}s\n")
+    with ExitStack() as stack:
+
+        def start(*command: str) -> subprocess.Popen[bytes]:
+            return stack.enter_context(piekwacht(folder, *command, "--config", str(config)))
+
+        served = start("staging", "run", "--port", str(replica))
+        wait_for_port(replica)
+        start("monitor", "run", "--ledger", str(folder / "ledger.sqlite"), "--listen", f"127.0.0.1:{monitor}")
+        smoke = ["load", "run", "smoke", "--from", "00:00", "--to", "00:02", "--out", str(folder / "report")]
+        start(*smoke, "--listen", f"127.0.0.1:{generator}")
+        targets = {"monitor": f"127.0.0.1:{monitor}", "load": f"127.0.0.1:{generator}"}
+        prometheus = stack.enter_context(running(program, folder, targets))
+        yield House(prometheus, served, lambda: "\n".join(path.read_text() for path in folder.glob("*.log")))
+
+
+@contextmanager
+def piekwacht(folder: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command of the front door; stop it by its process id."""
+    with (folder / f"{command[0]}.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "piekwacht", *command], cwd=folder, stdout=log, stderr=subprocess.STDOUT
+        )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def wait_for_port(port: int) -> None:
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/", timeout=2):
+                return
+        except URLError as error:
+            if hasattr(error, "code"):  # an answer, whatever it says
+                return
+            time.sleep(0.1)
+    raise AssertionError(f"nothing listens on port {port}")
+
+
+def test_every_query_returns_numbers_and_a_dead_replica_shows(house: House, configuration: Configuration) -> None:
+    """On the running house no query is empty or NaN; then the replica stops, and every probe is seen to fail."""
+    probes = len(list(configuration.probes()))
+    built = dashboards(configuration)
+    house.prometheus.wait_for(f"count({metrics.LAST_SUCCESS}) == {probes}", 40)
+    house.prometheus.wait_for(f"count_over_time({load.PROGRESS}[1m]) >= 10", 40)
+    house.prometheus.wait_for(f"min(count_over_time({metrics.RUNS}[1m])) >= 10", 40)
+    assert figures(house.prometheus, built["availability"], "Probes failing now") == [0.0], house.log()
+    for name, dashboard in built.items():
+        assert complaints(house.prometheus, dashboard, interval=POINTS) == [], f"{name}\n{house.log()}"
+
+    house.replica.terminate()
+    house.prometheus.wait_for(f"count({metrics.SUCCESS} == 0) == {probes}", 30)
+    house.prometheus.wait_for(f"sum(increase({metrics.FAILURES_BY_REASON}[10s])) >= {probes}", 30)
+    assert figures(house.prometheus, built["availability"], "Probes failing now") == [probes]
+    for name, dashboard in built.items():
+        assert complaints(house.prometheus, dashboard, interval=POINTS) == [], f"{name}\n{house.log()}"
