@@ -32,7 +32,8 @@ up: $(READY) ## Keep replica, monitor and load running until Ctrl-C
 	@$(BIN)/piekwacht demo --keep --out build/up
 
 test: $(READY) lint types ## Run every check and test
-	@$(BIN)/pytest
+	@$(BIN)/pytest -m "not slow"
+	@$(BIN)/pytest -m slow -n 0 # these need the machine to themselves
 
 unit: $(READY) ## Run the quick tests only
 	@$(BIN)/pytest -m "not slow and not peer"

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from collections.abc import Iterator
+from datetime import datetime
+from datetime import time as clock_time
+from typing import Annotated
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, AwareDatetime, Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from config.estate import Channel
-from config.fields import Duration, Identifier, JourneyName
-from config.source import Strict, expected
+from config.fields import Duration, Identifier, Instant, JourneyName, Number, TimeZone
+from config.source import Contradiction, Strict, expected
 
-Count = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+MOST = 1e12
+"""More arrivals than mankind could cause; keeps sums of counts finite."""
 
-
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise expected("a time zone such as Europe/Amsterdam") from None
-    return name
+Count = Annotated[Number, Field(ge=0, le=MOST)]
 
 
 class Day(Strict):
     """One day to replay: its first instant and the number of arrivals of each stream on it."""
 
-    start: AwareDatetime
+    start: Instant
     totals: dict[Identifier, Count] = Field(min_length=1)
     source: str = Field(min_length=1)
 
@@ -35,7 +33,7 @@ class JourneyShare(Strict):
     """The part of a stream's arrivals that makes this journey."""
 
     journey: JourneyName
-    share: float = Field(gt=0, le=1)
+    share: Number = Field(gt=0, le=1)
     channel: Channel = "web"
 
 
@@ -45,18 +43,17 @@ class Stream(Strict):
     title: str
     split: list[JourneyShare] = Field(min_length=1)
 
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
+    def contradictions(self) -> Iterator[Contradiction]:
+        """The shares cover the whole stream."""
         total = math.fsum(part.share for part in self.split)
         if abs(total - 1) > 1e-9:
-            raise expected(f"the shares of split to add up to 1, not {total:g}")
-        return self
+            yield Contradiction(("split",), "shares that add up to 1", f"shares that add up to {total:.12g}")
 
 
 class Thresholds(Strict):
     """What the system under test must meet; judged at the end of a run."""
 
-    failed_share: float = Field(default=0.01, ge=0, le=1)
+    failed_share: Number = Field(default=0.01, ge=0, le=1)
     p95: Duration = 2.0
 
 
@@ -70,7 +67,7 @@ class Campaign(Strict):
     title: str
     sources: list[str] = Field(min_length=1)
     assumptions: list[str]
-    timezone: Annotated[str, AfterValidator(_known_zone)] = "Europe/Amsterdam"
+    timezone: TimeZone = "Europe/Amsterdam"
     days: dict[Identifier, Day] = Field(min_length=1)
     hourly_profile: list[Count] = Field(min_length=24, max_length=24)
     streams: dict[Identifier, Stream] = Field(min_length=1)
@@ -83,13 +80,17 @@ class Campaign(Strict):
             raise expected("at least one hour with a weight above 0")
         return weights
 
-    @model_validator(mode="after")
-    def _streams_match(self) -> Self:
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Days begin at midnight, and have totals of streams that exist."""
+        known = f"a stream of this file: {', '.join(self.streams)}"
+        zone = ZoneInfo(self.timezone)
         for name, day in self.days.items():
-            unknown = sorted(set(day.totals) - set(self.streams))
-            if unknown:
-                raise expected(f"days.{name}.totals to name streams of this file, not {', '.join(unknown)}")
-        return self
+            midnight = datetime.combine(day.start.astimezone(zone).date(), clock_time(), zone)
+            if day.start != midnight.astimezone(day.start.tzinfo):
+                yield Contradiction(("days", name, "start"), f"midnight in {self.timezone}")
+            for stream in day.totals:
+                if stream not in self.streams:
+                    yield Contradiction(("days", name, "totals", stream), known, f"the stream '{stream}'")
 
     @property
     def default_day(self) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from config.fields import Duration, Host, Identifier, JourneyName
-from config.source import Strict, expected
+from config.fields import Duration, Host, Identifier, JourneyName, Number, UrlPath
+from config.source import Contradiction, Strict
 
 Channel = Literal["web", "app"]
 
@@ -22,21 +23,20 @@ class ProbeTiming(Strict):
     timeout: Duration = 10.0
     limit: Duration = 5.0
 
-    @model_validator(mode="after")
-    def _order(self) -> Self:
+    def contradictions(self) -> Iterator[Contradiction]:
+        """A run is over before the next one begins: limit <= timeout <= interval."""
         if self.interval < self.timeout:
-            raise expected(f"an interval of at least the timeout ({self.timeout:g}s), not {self.interval:g}s")
+            yield Contradiction(("interval",), f"at least the timeout, {self.timeout:g}s")
         if self.limit > self.timeout:
-            raise expected(f"a limit of at most the timeout ({self.timeout:g}s), not {self.limit:g}s")
-        return self
+            yield Contradiction(("limit",), f"at most the timeout, {self.timeout:g}s")
 
 
 class HttpProbe(ProbeTiming):
     """One GET: the answer has one of `statuses` and contains every text of `contains`."""
 
     kind: Literal["http"]
-    path: str = Field(default="/", pattern=r"^/")
-    statuses: list[Annotated[int, Field(ge=100, le=599)]] = Field(default=[200], min_length=1)
+    path: UrlPath = "/"
+    statuses: list[Annotated[int, Field(strict=True, ge=100, le=599)]] = Field(default=[200], min_length=1)
     contains: list[str] = []
 
 
@@ -57,7 +57,7 @@ class Objective(Strict):
     99.9 % per year: 2024-06-ict-progress-letter. The letter gives no measuring method, so the probes are named here.
     """
 
-    target: float = Field(default=99.9, gt=0, lt=100)
+    target: Number = Field(default=99.9, gt=0, lt=100)
     measured_by: list[Identifier] = Field(min_length=1)
 
 
@@ -72,12 +72,12 @@ class System(Strict):
     objective: Objective
     probes: dict[Identifier, Probe] = Field(min_length=1)
 
-    @model_validator(mode="after")
-    def _measured_by_own_probes(self) -> Self:
-        unknown = [name for name in self.objective.measured_by if name not in self.probes]
-        if unknown:
-            raise expected(f"objective.measured_by to name probes of this system, not {', '.join(unknown)}")
-        return self
+    def contradictions(self) -> Iterator[Contradiction]:
+        """The objective is measured by probes of this system."""
+        for index, name in enumerate(self.objective.measured_by):
+            if name not in self.probes:
+                path = ("objective", "measured_by", index)
+                yield Contradiction(path, f"a probe of this system: {', '.join(self.probes)}")
 
 
 class Owner(Strict):

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from decimal import Decimal
+from ipaddress import IPv6Address
 from typing import Annotated, Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationInfo
 
 from config.source import expected
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
+_HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*")
 
 
 def parse_duration(value: Any) -> float:
@@ -25,22 +29,59 @@ def parse_duration(value: Any) -> float:
 
 def write_duration(seconds: float) -> str:
     """Write seconds so that `parse_duration` gives the very same number back."""
-    return f"{Decimal(repr(seconds)):f}s"
+    return f"{Decimal(repr(seconds)).normalize():f}s"
+
+
+def parse_instant(value: Any) -> datetime:
+    """Return an aware moment for ISO 8601 text with an offset. Raises a validation error for anything else."""
+    wanted = expected("a time with its offset, such as 2023-03-01T07:00:00+01:00")
+    if isinstance(value, datetime):
+        moment = value
+    elif isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            raise wanted from None
+    else:
+        raise wanted
+    if moment.utcoffset() is None:
+        raise wanted
+    return moment
 
 
 def parse_base_url(value: Any) -> str:
     """Return a base URL without a trailing slash. Raises a validation error unless it is http(s)://host[:port][/path]."""
-    wanted = "a base URL such as https://staging.example.nl/portal"
-    if not isinstance(value, str):
-        raise expected(wanted)
+    wanted = expected("a base URL such as https://staging.example.nl/portal")
+    if not isinstance(value, str) or not re.fullmatch(r"https?://[!-~]+", value):
+        raise wanted
     try:
         parts = urlsplit(value)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        usable = bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False
-    if not usable or parts.query or parts.fragment or parts.username:
-        raise expected(wanted)
+    if not usable or "@" in parts.netloc or "?" in value or "#" in value:
+        raise wanted
     return value.rstrip("/")
+
+
+def known_host(name: str) -> str:
+    """Return a host name or IP address, as URLs are compared with it. Raises a validation error for anything else."""
+    try:
+        proper = str(IPv6Address(name)) == name if ":" in name else bool(_HOST.fullmatch(name))
+    except ValueError:
+        proper = False
+    if not proper:
+        raise expected("a host name or IP address in lower case, without a port")
+    return name
+
+
+def known_zone(name: str) -> str:
+    """Return the name of a time zone. Raises a validation error for anything else."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # a folder of zones raises OSError
+        raise expected("a time zone such as Europe/Amsterdam") from None
+    return name
 
 
 def known_journey(name: str, info: ValidationInfo) -> str:
@@ -56,6 +97,17 @@ def host_of(url: str) -> str:
     return (urlsplit(url).hostname or "").lower()
 
 
+def shaped(pattern: str, wanted: str, *, secret: bool = False) -> AfterValidator:
+    """Return the validator of texts that match a pattern; `wanted` says it in words. A `secret` is not shown."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise expected(wanted, found="a text that is not shown" if secret else "")
+        return text
+
+    return AfterValidator(check)
+
+
 Duration = Annotated[
     float,
     BeforeValidator(parse_duration),
@@ -64,15 +116,26 @@ Duration = Annotated[
 ]
 """Seconds as a float; written with a unit, in YAML and in JSON."""
 
-Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+Identifier = Annotated[str, shaped(r"[a-z][a-z0-9-]*", "a name of lower-case letters, digits and hyphens")]
 """Name of a system, probe, owner, stream, ...: lower case, digits and hyphens."""
 
 JourneyName = Annotated[Identifier, AfterValidator(known_journey)]
 """Name of a journey; whether it exists is checked against the names given to `config.load`."""
 
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+"""A number, and nothing that could pass for one: not a text with digits, not true or false."""
+
+Instant = Annotated[datetime, BeforeValidator(parse_instant)]
+
+TimeZone = Annotated[str, AfterValidator(known_zone)]
+
 BaseUrl = Annotated[str, BeforeValidator(parse_base_url)]
 
-Host = Annotated[str, Field(pattern=r"^[a-z0-9.:-]+$")]
+UrlPath = Annotated[str, shaped(r"/[!-~]*", "a path that begins with /")]
 
-SecretReference = Annotated[str, Field(pattern=r"^(file:.+|env:[A-Za-z_][A-Za-z0-9_]*)$")]
+Host = Annotated[str, AfterValidator(known_host)]
+
+SecretReference = Annotated[
+    str, shaped(r"file:.+|env:[A-Za-z_][A-Za-z0-9_]*", "where to read the secret: file:PATH or env:NAME", secret=True)
+]
 """Where a secret is to be read (`file:/run/secrets/x` or `env:NAME`); never the secret itself."""

@@ -14,7 +14,6 @@ from tests.conftest import ROOT
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-@pytest.mark.xdist_group("whole machine")
 def test_the_demo_shows_what_it_promises(tmp_path):
     """From a folder with a space in its name: fault seen and cleared, schedule kept, cost as it should be."""
     folder = tmp_path / "with a space"

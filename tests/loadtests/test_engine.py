@@ -221,9 +221,9 @@ def test_every_bad_answer_has_its_reason(one_journey, answer, reason):
 def test_a_closed_port_is_refused(one_journey):
     """No listener: connection refused."""
     one_journey(simple)
-    with server(always(say())) as url:
-        pass
-    results, _ = run(plan(url, seconds=0.5, rate=20.0))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    results, _ = run(plan(f"http://127.0.0.1:{port}/", seconds=0.5, rate=20.0))
     assert only_failure(results) == ("one", Reason.CONNECTION_REFUSED)
 
 

@@ -20,7 +20,7 @@ import yaml
 from tests.conftest import ROOT
 
 CAMPAIGN = "aangifte-2023-03-01"
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("whole machine")]
+pytestmark = pytest.mark.slow
 
 
 def command(*arguments: str) -> list[str]:
