@@ -44,7 +44,7 @@ class Stream(Strict):
     split: list[JourneyShare] = Field(min_length=1)
 
     def contradictions(self) -> Iterator[Contradiction]:
-        """The shares cover the whole stream."""
+        """Make sure that the shares cover the whole stream."""
         total = math.fsum(part.share for part in self.split)
         if abs(total - 1) > 1e-9:
             yield Contradiction(("split",), "shares that add up to 1", f"shares that add up to {total:.12g}")
@@ -81,7 +81,7 @@ class Campaign(Strict):
         return weights
 
     def contradictions(self) -> Iterator[Contradiction]:
-        """Days begin at midnight, and have totals of streams that exist."""
+        """Make sure that days begin at midnight and have totals of streams that exist."""
         known = f"a stream of this file: {', '.join(self.streams)}"
         zone = ZoneInfo(self.timezone)
         for name, day in self.days.items():

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from enum import IntEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from config.house import Configuration, load
-from config.source import ConfigError
+from config.source import ConfigError, Problem
 
 
 class Exit(IntEnum):
@@ -51,18 +51,19 @@ def choose(kind: str, name: str, known: Collection[str]) -> None:
         raise typer.Exit(Exit.USAGE)
 
 
-def validate(root: Path, journeys: Collection[str], *, as_json: bool) -> None:
+Check = Callable[[Configuration], list[Problem]]
+"""What another room has to say about a configuration whose YAML is valid."""
+
+
+def validate(root: Path, journeys: Collection[str], checks: Collection[Check], *, as_json: bool) -> None:
     """Check every file of the folder; print every problem at once; exit with 1 if there is any."""
     try:
         configuration = load(root, journeys)
     except ConfigError as error:
-        if as_json:
-            typer.echo(json.dumps({"valid": False, "problems": [asdict(p) for p in error.problems]}, indent=2))
-        else:
-            for problem in error.problems:
-                typer.echo(str(problem), err=True)
-            typer.echo(f"{len(error.problems)} problem(s) in {root}", err=True)
-        raise typer.Exit(Exit.NO) from None
+        _refuse(root, error.problems, as_json=as_json)
+    problems = [problem for check in checks for problem in check(configuration)]
+    if problems:
+        _refuse(root, problems, as_json=as_json)
     counts = {
         "systems": len(configuration.systems),
         "probes": len(list(configuration.probes())),
@@ -73,3 +74,13 @@ def validate(root: Path, journeys: Collection[str], *, as_json: bool) -> None:
         typer.echo(json.dumps({"valid": True, "problems": [], **counts}, indent=2))
     else:
         typer.echo(f"{root} is valid: " + ", ".join(f"{count} {noun}" for noun, count in counts.items()))
+
+
+def _refuse(root: Path, problems: Sequence[Problem], *, as_json: bool) -> NoReturn:
+    if as_json:
+        typer.echo(json.dumps({"valid": False, "problems": [asdict(problem) for problem in problems]}, indent=2))
+    else:
+        for problem in problems:
+            typer.echo(str(problem), err=True)
+        typer.echo(f"{len(problems)} problem(s) in {root}", err=True)
+    raise typer.Exit(Exit.NO)

@@ -19,7 +19,7 @@ class Environment(Strict):
     endpoints: dict[Identifier, BaseUrl] = Field(min_length=1)
     allow: list[Host] = Field(min_length=1)
     probe_interval: Duration | None = None
-    secrets: dict[Identifier, SecretReference] = {}
+    secrets: dict[Identifier, SecretReference] = Field(default={})
 
     def allows(self, url: str) -> bool:
         """Tell whether a request to `url` may leave this machine."""

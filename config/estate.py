@@ -24,7 +24,7 @@ class ProbeTiming(Strict):
     limit: Duration = 5.0
 
     def contradictions(self) -> Iterator[Contradiction]:
-        """A run is over before the next one begins: limit <= timeout <= interval."""
+        """Make sure that a run is over before the next one begins: limit <= timeout <= interval."""
         if self.interval < self.timeout:
             yield Contradiction(("interval",), f"at least the timeout, {self.timeout:g}s")
         if self.limit > self.timeout:
@@ -37,7 +37,7 @@ class HttpProbe(ProbeTiming):
     kind: Literal["http"]
     path: UrlPath = "/"
     statuses: list[Annotated[int, Field(strict=True, ge=100, le=599)]] = Field(default=[200], min_length=1)
-    contains: list[str] = []
+    contains: list[str] = Field(default=[])
 
 
 class JourneyProbe(ProbeTiming):
@@ -67,13 +67,13 @@ class System(Strict):
     name: str = Field(min_length=1)
     name_nl: str = Field(min_length=1)
     purpose: str = Field(min_length=1)
-    depends_on: list[Identifier] = []
-    production_hosts: list[Host] = []
+    depends_on: list[Identifier] = Field(default=[])
+    production_hosts: list[Host] = Field(default=[])
     objective: Objective
     probes: dict[Identifier, Probe] = Field(min_length=1)
 
     def contradictions(self) -> Iterator[Contradiction]:
-        """The objective is measured by probes of this system."""
+        """Make sure that the objective is measured by probes of this system."""
         for index, name in enumerate(self.objective.measured_by):
             if name not in self.probes:
                 path = ("objective", "measured_by", index)

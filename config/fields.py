@@ -97,12 +97,19 @@ def host_of(url: str) -> str:
     return (urlsplit(url).hostname or "").lower()
 
 
-def shaped(pattern: str, wanted: str, *, secret: bool = False) -> AfterValidator:
-    """Return the validator of texts that match a pattern; `wanted` says it in words. A `secret` is not shown."""
+def secret_reference(value: Any) -> str:
+    """Return where a secret is to be read. Raises a validation error that does not repeat what may be a secret."""
+    if not isinstance(value, str) or not re.fullmatch(r"file:.+|env:[A-Za-z_][A-Za-z0-9_]*", value):
+        raise expected("where to read the secret: file:PATH or env:NAME", found="something that is not shown")
+    return value
+
+
+def shaped(pattern: str, wanted: str) -> AfterValidator:
+    """Return the validator of texts that match a pattern; `wanted` says it in words."""
 
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text):
-            raise expected(wanted, found="a text that is not shown" if secret else "")
+            raise expected(wanted)
         return text
 
     return AfterValidator(check)
@@ -135,7 +142,5 @@ UrlPath = Annotated[str, shaped(r"/[!-~]*", "a path that begins with /")]
 
 Host = Annotated[str, AfterValidator(known_host)]
 
-SecretReference = Annotated[
-    str, shaped(r"file:.+|env:[A-Za-z_][A-Za-z0-9_]*", "where to read the secret: file:PATH or env:NAME", secret=True)
-]
+SecretReference = Annotated[str, BeforeValidator(secret_reference)]
 """Where a secret is to be read (`file:/run/secrets/x` or `env:NAME`); never the secret itself."""

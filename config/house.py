@@ -11,7 +11,8 @@ from config.campaign import Campaign
 from config.environment import Environment
 from config.estate import EstateFile, Owner, Probe, System
 from config.fields import host_of
-from config.source import ConfigError, DataPath, Document, Problem, Strict, read, validate
+from config.source import ConfigError, Document, Problem, Strict, read, validate
+from config.yaml_tree import DataPath
 
 ModelT = TypeVar("ModelT", bound=Strict)
 
@@ -46,15 +47,19 @@ def load(root: Path, journeys: Collection[str] | None = None) -> Configuration:
     problems: list[Problem] = []
     context = {"journeys": journeys}
     estate = dict(_read_all(root, "estate", EstateFile, context, problems))
+    whole = not problems  # with a part missing, every name that refers to it would look unknown
     campaigns = dict(_read_all(root, "campaigns", Campaign, context, problems))
     environments = dict(_read_all(root, "environments", Environment, context, problems))
 
-    files = [estate[name] for name in estate]
-    problems += _repeated_names(files)
+    files = list(estate.values())
     systems = {name: system for _, file in files for name, system in file.systems.items()}
-    problems += _unknown_dependencies(files, systems)
+    problems += _repeated_names(files)
     for document, environment in environments.values():
-        problems += _unsafe_or_unknown_endpoints(document, environment, systems)
+        problems += _unsafe_hosts(document, environment, systems)
+    if whole:
+        problems += _unknown_dependencies(files, systems)
+        for document, environment in environments.values():
+            problems += _unknown_endpoints(document, environment, systems)
     if problems:
         raise ConfigError(problems)
     return Configuration(
@@ -72,6 +77,8 @@ def _read_all(
     paths = sorted((root / folder).glob("*.yaml"))
     if not paths:
         problems.append(Problem(str(root / folder), 1, "", "no *.yaml file", "at least one"))
+    misnamed = (root / folder).glob("*.yml")
+    problems += [Problem(str(path), 1, "", "the ending .yml", "the ending .yaml") for path in misnamed]
     for path in paths:
         try:
             document = read(path)
@@ -102,23 +109,26 @@ def _unknown_dependencies(files: list[tuple[Document, EstateFile]], systems: Map
                     yield document.problem(path, f"'{name}'", f"a system of the estate: {', '.join(systems)}")
 
 
-def _unsafe_or_unknown_endpoints(
-    document: Document, environment: Environment, systems: Mapping[str, System]
-) -> Iterator[Problem]:
+def _unsafe_hosts(document: Document, environment: Environment, systems: Mapping[str, System]) -> Iterator[Problem]:
+    """No production host is allowed, and no endpoint lies on a host that is not."""
     production = {host: name for name, system in systems.items() for host in system.production_hosts}
-    for index, host in enumerate(environment.allow):
-        if host in production:
-            found = f"the production host '{host}' of {production[host]}"
-            yield document.problem(("allow", index), found, "hosts of a test environment only")
-    for name, url in environment.endpoints.items():
-        path, host = ("endpoints", name), host_of(url)
-        if name not in systems:
-            yield document.problem(path, f"'{name}'", f"a system of the estate: {', '.join(systems)}")
+    named: list[tuple[DataPath, str]] = [(("allow", index), host) for index, host in enumerate(environment.allow)]
+    named += [(("endpoints", name), host_of(url)) for name, url in environment.endpoints.items()]
+    for path, host in named:
         if host in production:
             found = f"the production host '{host}' of {production[host]}"
             yield document.problem(path, found, "a host of a test environment")
         elif host not in environment.allow:
             yield document.problem(path, f"the host '{host}'", f"a host of allow: {', '.join(environment.allow)}")
+
+
+def _unknown_endpoints(
+    document: Document, environment: Environment, systems: Mapping[str, System]
+) -> Iterator[Problem]:
+    """Every endpoint is one of a system, and every system has one."""
+    for name in environment.endpoints:
+        if name not in systems:
+            yield document.problem(("endpoints", name), f"'{name}'", f"a system of the estate: {', '.join(systems)}")
     missing = [name for name in systems if name not in environment.endpoints]
-    if missing and systems:
+    if missing:
         yield document.problem(("endpoints",), "nothing", f"an endpoint for {', '.join(missing)}")

@@ -23,7 +23,7 @@ ModelT = TypeVar("ModelT", bound="Strict")
 
 
 class Contradiction(NamedTuple):
-    """A value, at `path` from the model, that does not fit the others; `found` says it in better words than the value."""
+    """A value at `path` (from the model) that does not fit the others; `found` may say it in words."""
 
     path: DataPath
     expected: str
@@ -91,7 +91,7 @@ class Document:
 
 
 def expected(text: str, found: str = "") -> PydanticCustomError:
-    """Return the error that a validator raises with `raise expected("a duration such as 15s")`.
+    """Make the error that a validator raises; `text` says what would be right.
 
     `found` stands in the message instead of the value, where that must not be shown.
     """
@@ -149,7 +149,8 @@ def _explain(document: Document, schema: dict[str, Any], error: ErrorDetails) ->
     elif kind == "union_tag_not_found":
         yield document.problem(path, "nothing", f"the key {context['discriminator']}")
     elif kind == "union_tag_invalid":
-        yield document.problem(path, _show(context["tag"]), f"one of: {context['expected_tags']}")
+        key = context["discriminator"].strip("'")
+        yield document.problem((*path, key), _show(context["tag"]), f"one of: {context['expected_tags']}")
     elif kind == "contradictions":
         for item in context["contradictions"]:
             found = item.found or _found_at(error["input"], here, item.path)
@@ -214,11 +215,8 @@ def _resolve(schema: dict[str, Any], here: Any) -> dict[str, Any]:
     if not isinstance(here, dict):  # additionalProperties: false
         return {}
     options = [option for option in here.get("anyOf", []) if option.get("type") != "null"]
-    here = options[0] if len(options) == 1 else here
-    if "$ref" in here:
-        target: dict[str, Any] = schema["$defs"][here["$ref"].rsplit("/", 1)[1]]
-        return target
-    return here
+    part: dict[str, Any] = options[0] if len(options) == 1 else here
+    return schema["$defs"][part["$ref"].rpartition("/")[2]] if "$ref" in part else part
 
 
 def _found_at(data: Any, schema: dict[str, Any], path: DataPath) -> str:

@@ -7,7 +7,6 @@ the lines, overwrites keys given twice, and follows aliases without end.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -65,11 +64,6 @@ def parse(text: str) -> Tree:
 class _Loader(yaml.SafeLoader):
     """SafeLoader without timestamps, so that the models decide about time zones, and with a limit to nesting."""
 
-    yaml_implicit_resolvers: Mapping[str, list[tuple[str, Any]]] = {  # noqa: RUF012 - PyYAML's own attribute
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self._depth = 0
@@ -78,12 +72,17 @@ class _Loader(yaml.SafeLoader):
         """Compose one value; raises `MarkedYAMLError` where it lies too deep."""
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise yaml.MarkedYAMLError(problem=_TOO_DEEP, problem_mark=self.peek_event().start_mark)
+            raise yaml.MarkedYAMLError(problem=_TOO_DEEP, problem_mark=self.peek_event().start_mark)  # type: ignore[no-untyped-call]
         try:
             return super().compose_node(parent, index)
         finally:
             self._depth -= 1
 
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 _TOO_DEEP = f"values within values, more than {MAX_DEPTH} deep"
 
@@ -144,7 +143,7 @@ class _Builder:
 
     def _scalar(self, node: yaml.Node, path: DataPath) -> Any:
         try:
-            return self._loader.construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+            return self._loader.construct_object(node, deep=True)
         except (ValueError, LookupError):  # such as !!int abc, or a number of five thousand digits
             self._complain(node, path, "a value that does not fit its type", f"a valid {node.tag.rpartition(':')[2]}")
             return None

@@ -1,7 +1,7 @@
 """One colour for one thing, on every panel of every dashboard, chosen so that colour-blind people can tell them apart.
 
 Verdicts and states use the set of Okabe and Ito (2008, "Color Universal Design"); things that stand side by side use
-the muted set of Paul Tol (2021, "Colour schemes", SRON/EPS/TN/09-002). Relatives share a hue and differ in lightness.
+sets of Paul Tol (2021, "Colour schemes", SRON/EPS/TN/09-002). Relatives share a hue and differ in lightness.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ UNKNOWN = "#999999"
 PLANNED = "#56B4E9"
 NEUTRAL = "#0072B2"
 
-_MUTED = ("#88CCEE", "#44AA99", "#DDCC77", "#CC6677", "#AA4499", "#999933", "#117733", "#882255", "#332288")
+_HUES = ("#4477AA", "#44AA99", "#CC6677", "#AA4499", "#999933", "#33BBEE", "#117733")
+"""Tol's muted set without its palest and darkest colours, which vanish on a light or on a dark page; in their place
+the blue of his bright set and the cyan of his vibrant one. Contrast with white at least 2.2, with Grafana's dark 3.1."""
 
 WINDOWS = {"planned": PLANNED, "overrun": WARNING, "aftermath": "#CC79A7", "closed": UNKNOWN}
 CHANNELS = {"web": NEUTRAL, "app": "#CC79A7"}
 PERCENTILES = {"p50": PLANNED, "p95": NEUTRAL, "p99": BAD}
 CAUSES = {"broken_probe": BAD, "cancelled": UNKNOWN, "overloaded": WARNING, "own_network": NEUTRAL}
-PHASES = {"resolve": "#88CCEE", "connect": "#44AA99", "first_byte": "#DDCC77", "transfer": "#AA4499"}
+PHASES = {"resolve": "#33BBEE", "connect": "#44AA99", "first_byte": "#999933", "transfer": "#AA4499"}
 
 _REASON_FAMILIES = (
     ("#CC6677", ("connection_refused", "connection_reset", "name_not_resolved", "tls_failed")),
@@ -48,10 +50,8 @@ def tints(colour: str, names: Iterable[str]) -> dict[str, str]:
 
 
 def spread(names: Iterable[str]) -> dict[str, str]:
-    """Give each name a hue of its own; after nine names the hues come back lighter."""
-    return {
-        name: tint(_MUTED[index % len(_MUTED)], 1 - 0.6 ** (index // len(_MUTED))) for index, name in enumerate(names)
-    }
+    """Give each name a hue of its own; when all are used up they come back lighter."""
+    return {name: tint(_HUES[index % len(_HUES)], 1 - 0.6 ** (index // len(_HUES))) for index, name in enumerate(names)}
 
 
 REASONS = {reason: shade for colour, reasons in _REASON_FAMILIES for reason, shade in tints(colour, reasons).items()}

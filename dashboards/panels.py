@@ -21,11 +21,15 @@ _LAST: JsonObject = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 
 @dataclass(frozen=True)
 class Query:
-    """One query of a panel; `legend` may name labels as {{label}}. An instant query asks for now only."""
+    """One query of a panel; `legend` may name labels as {{label}}. An instant query asks for now only.
+
+    `steps` are thresholds for this query alone; its legend is then a plain name.
+    """
 
     expression: str
     legend: str = ""
     instant: bool = False
+    steps: Steps = ()
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ def stat(
             "wideLayout": False,
         },
         field=_field(unit, steps, decimals) | {"mappings": _mappings(labels or {}), "noValue": none},
+        overrides=[_override(query.legend, [_thresholds(query.steps)]) for query in queries if query.steps],
     )
 
 
@@ -112,11 +117,18 @@ def bars(
 
 
 def table(
-    title: str, question: str, key: str, columns: Sequence[Column], *, link: tuple[str, str] | None = None
+    title: str,
+    question: str,
+    key: str,
+    columns: Sequence[Column],
+    *,
+    first: str = "",
+    link: tuple[str, str] | None = None,
 ) -> Panel:
     """Make a table with a row for each value of the label `key`, and two or more columns.
 
-    Every expression keeps that label and no other. `link` (title, URL) opens from the first cell of a row.
+    Every expression keeps that label and no other. `first` names the column that orders the rows, the lowest first, or
+    with a minus before it the highest. `link` (title, URL) opens from the first cell of a row.
     """
     fields = {f"Value #{chr(ord('A') + index)}": column for index, column in enumerate(columns)}
     heading = key.capitalize()
@@ -127,7 +139,12 @@ def table(
         title,
         question,
         _targets([Query(column.expression, instant=True) for column in columns], layout="table"),
-        options={"cellHeight": "sm", "footer": {"show": False}, "showHeader": True},
+        options={
+            "cellHeight": "sm",
+            "footer": {"show": False},
+            "showHeader": True,
+            "sortBy": [{"displayName": first.removeprefix("-"), "desc": first.startswith("-")}] if first else [],
+        },
         field={"custom": {"align": "auto", "cellOptions": {"type": "auto"}}, "noValue": "-"},
         overrides=[_override(heading, opening), *(_override(column.title, _cells(column)) for column in columns)],
         transformations=[
@@ -154,11 +171,16 @@ def time_series(
     stacked: bool = False,
     lines_at: Steps = (),
     top: int | None = None,
+    ranked: bool = False,
+    decimals: int | None = None,
 ) -> Panel:
     """Make a graph over time, from 0. `colours` maps a series' name to its colour; `stacked` draws bars.
 
-    `lines_at` draws dashed lines at thresholds; `top` fixes the upper end of the axis.
+    `lines_at` draws dashed lines at thresholds, which stay in sight; `top` fixes the upper end of the axis. `ranked`
+    lists many series beside the graph, the highest first; a single one needs no legend.
     """
+    alone = len(queries) == 1 and "{{" not in queries[0].legend
+    highest = max((value for value, _ in lines_at if value is not None), default=None)
     return TimeSeries(
         title=title,
         description=question,
@@ -167,6 +189,8 @@ def time_series(
         unit=unit,
         valueMin=0,
         valueMax=top,
+        valueDecimals=decimals,
+        axisSoftMax=None if highest is None else 1.1 * highest,
         drawStyle="bars" if stacked else "line",
         fillOpacity=70 if stacked else 8,
         lineWidth=1 if stacked else 2,
@@ -177,8 +201,17 @@ def time_series(
         tooltipMode="multi",
         tooltipSort="desc",
         overrides=_coloured(colours),
-        extraJson={"options": {"legend": {"showLegend": True}}},
+        extraJson={"options": {"legend": {"showLegend": not alone} | (_RANKED if ranked else {})}},
     )
+
+
+_RANKED: JsonObject = {
+    "calcs": ["max"],
+    "displayMode": "table",
+    "placement": "right",
+    "sortBy": "Max",
+    "sortDesc": True,
+}
 
 
 def timeline(
@@ -246,6 +279,10 @@ def _steps(steps: Steps) -> list[JsonObject]:
     return [{"value": value, "color": colour} for value, colour in steps]
 
 
+def _thresholds(steps: Steps) -> JsonObject:
+    return {"id": "thresholds", "value": {"mode": "absolute", "steps": _steps(steps)}}
+
+
 def _field(unit: str, steps: Steps, decimals: int | None) -> JsonObject:
     field = {"unit": unit, "color": {"mode": "thresholds"}, "thresholds": {"mode": "absolute", "steps": _steps(steps)}}
     return field if decimals is None else field | {"decimals": decimals}
@@ -277,7 +314,7 @@ def _cells(column: Column) -> list[JsonObject]:
     if column.steps:
         properties += [
             {"id": "color", "value": {"mode": "thresholds"}},
-            {"id": "thresholds", "value": {"mode": "absolute", "steps": _steps(column.steps)}},
+            _thresholds(column.steps),
             {"id": "custom.cellOptions", "value": {"type": "color-text"}},
         ]
     return properties

@@ -49,9 +49,19 @@ def firing_alerts() -> Panel:
     return stat(
         "Alerts firing",
         "Which notices are out? The rules and their runbooks are in docs/runbooks of the project.",
-        [Query(f'count(ALERTS{{alertstate="firing", severity=~"page|ticket"}}) {_OTHERWISE_0}', instant=True)],
+        [
+            Query(_firing("page"), "page", instant=True),
+            Query(_firing("ticket"), "ticket", instant=True, steps=[(None, palette.GOOD), (1, palette.WARNING)]),
+        ],
         steps=NONE_IS_GOOD,
+        show="value_and_name",
     )
+
+
+def _firing(severity: str) -> str:
+    """Count the firing alerts of a severity; one that fires by several pairs of windows is one."""
+    selected = f'ALERTS{{alertstate="firing", severity="{severity}"}}'
+    return f"count(count by (alertname, system, vantage) ({selected})) {_OTHERWISE_0}"
 
 
 def oldest_success(**scope: str) -> Panel:
@@ -72,7 +82,7 @@ def probe_states(links: Mapping[str, str], **scope: str) -> Panel:
     return timeline(
         "State of each probe",
         "Which probe failed when? Gaps are time without measurement.",
-        [Query(f"min by (probe, vantage) ({select(metrics.SUCCESS, **scope)})", "{{probe}} from {{vantage}}")],
+        [Query(f"min by (probe, vantage) ({select(metrics.SUCCESS, **scope)})", "{{probe}} @ {{vantage}}")],
         labels=STATES,
         links=[(title, link_to(uid)) for title, uid in links.items()],
     )
@@ -102,16 +112,21 @@ def latency_by_probe(colours: Mapping[str, str], **scope: str) -> Panel:
         [Query(quantile(0.95, metrics.DURATION, RATE, "probe", **scope), "{{probe}}")],
         unit="s",
         colours=colours,
+        ranked=True,
     )
 
 
 def marks(**scope: str) -> list[JsonObject]:
-    """Mark maintenance windows, firing alerts and load tests."""
-    windows = select(metrics.WINDOW_ACTIVE, window="planned|overrun|aftermath", **scope)
-    alerts = 'max by (alertname, system) (ALERTS{alertstate="firing"})'
-    running = f"max by (campaign) ({select(load.PROGRESS)} < bool 1)"
+    """Mark maintenance windows and pages, one stretch for each kind: stretches on top of each other hide the graph."""
+    windows = f"max by (window) ({select(metrics.WINDOW_ACTIVE, window='planned|overrun|aftermath', **scope)})"
+    pages = f'max by (alertname) (ALERTS{{alertstate="firing", severity="page"}}) {_OTHERWISE_0}'
     return [
-        annotation("Windows", windows, palette.PLANNED, "{{system}}: {{window}}", ["system", "window"]),
-        annotation("Alerts", f"{alerts} {_OTHERWISE_0}", palette.BAD, "{{alertname}} {{system}}", ["alertname"]),
-        annotation("Load tests", f"{running} {_OTHERWISE_0}", palette.UNKNOWN, "load test {{campaign}}", ["campaign"]),
+        annotation("Windows", windows, palette.PLANNED, "{{window}}", ["window"]),
+        annotation("Pages", pages, palette.BAD, "{{alertname}}", ["alertname"]),
     ]
+
+
+def load_tests() -> JsonObject:
+    """Mark load tests."""
+    running = f"max by (campaign) ({select(load.PROGRESS)} < bool 1) {_OTHERWISE_0}"
+    return annotation("Load tests", running, palette.UNKNOWN, "load test {{campaign}}", ["campaign"])

@@ -202,8 +202,9 @@ def _runner(environment: Environment) -> LocalRunner | MasterRunner | WorkerRunn
 def _feed_locust(stats: RequestStats, second: PackedSecond) -> None:
     """Add one second to Locust's own statistics, in bulk: its web page, CSV and HTML files keep working."""
     now = int(time.time())
+    batch = RequestStats(use_response_times_cache=False)
     for (journey, step, method), received, (values, counts), _ in second["steps"]:
-        part = RequestStats(use_response_times_cache=False).get(f"{journey}/{step}", method)
+        part = batch.get(f"{journey}/{step}", method)
         part.num_requests = sum(counts)
         part.total_content_length = received
         part.num_reqs_per_sec[now] = part.num_requests

@@ -10,7 +10,7 @@ import asyncio
 import ssl
 import zlib
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
 import httptools
@@ -51,11 +51,14 @@ def split_url(url: str) -> tuple[Origin, str]:
 class Client(Protocol):
     """Who uses a connection."""
 
-    def answered(self, response: Response) -> None:
-        """Take the complete answer to the request sent."""
+    def answered(self, response: Response, cookies: list[bytes]) -> None:
+        """Take the complete answer to the request sent, and its Set-Cookie headers."""
 
-    def broken(self, reason: Reason, detail: str, *, unanswered: bool) -> None:
-        """Take the news that no answer will come; `unanswered` if not one byte of it had arrived."""
+    def broken(self, reason: Reason, detail: str, *, stale: bool) -> None:
+        """Take the news that no answer will come.
+
+        `stale`: the connection had served before and not one byte came back, so the server had just closed it.
+        """
 
 
 class Connection(asyncio.Protocol):
@@ -65,28 +68,27 @@ class Connection(asyncio.Protocol):
         "_body",
         "_chunked",
         "_client",
+        "_cookies",
+        "_encoding",
         "_head_complete",
         "_headers",
         "_length_known",
         "_parser",
+        "_requests",
+        "_silent",
         "_size",
         "_transport",
         "closed",
-        "origin",
-        "received",
-        "requests",
     )
-    _headers: list[tuple[bytes, bytes]]
-    _body: list[bytes]
 
-    def __init__(self, origin: Origin) -> None:
-        self.origin = origin
+    def __init__(self) -> None:
         self.closed = False
-        self.requests = 0
-        self.received = 0
+        self._requests = 0
+        self._silent = True
         self._client: Client | None = None
         self._transport: asyncio.Transport | None = None
-        self._start_message()
+        self._parser: Any = httptools.HttpResponseParser(self)
+        self.on_message_begin()
 
     # --- used by the client
 
@@ -95,8 +97,8 @@ class Connection(asyncio.Protocol):
         assert self._transport is not None
         assert self._client is None
         self._client = client
-        self.requests += 1
-        self.received = 0
+        self._requests += 1
+        self._silent = True
         self._transport.write(data)
 
     def close(self) -> None:
@@ -119,37 +121,53 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, which calls the `on_` methods."""
-        self.received += len(data)
+        self._silent = False
         try:
             self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError:
+            raise  # a bug of ours, not of the answer
         except httptools.HttpParserError as error:
             self._break(Reason.BROKEN_RESPONSE, str(error))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Finish an answer that ends with the connection; anything else that was awaited is lost."""
         self.closed = True
-        if self._client is None:
-            return
-        if self._head_complete and not self._length_known and not self._chunked and exc is None:
-            self.on_message_complete()
-        else:
-            self._break(Reason.CONNECTION_RESET, str(exc) if exc else "closed before the answer was complete")
+        if self._client is not None:
+            if self._head_complete and not self._length_known and not self._chunked and exc is None:
+                self.on_message_complete()
+            else:
+                self._break(Reason.CONNECTION_RESET, str(exc) if exc else "closed before the answer was complete")
+        self._parser = None  # it holds our methods: without the cycle, citizens leave no work for the collector
 
     # --- called by the parser
 
+    def on_message_begin(self) -> None:
+        """Forget the previous message."""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._cookies: list[bytes] = []
+        self._body: list[bytes] = []
+        self._encoding = b""
+        self._size = 0
+        self._head_complete = False
+        self._length_known = False
+        self._chunked = False
+
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Collect one header."""
+        """Collect one header; note those that say how to read the body."""
         self._headers.append((name, value))
+        lower = name.lower()
+        if lower == b"content-length":
+            self._length_known = True
+        elif lower == b"set-cookie":
+            self._cookies.append(value)
+        elif lower == b"transfer-encoding":
+            self._chunked = b"chunked" in value.lower()
+        elif lower == b"content-encoding":
+            self._encoding = value.lower()
 
     def on_headers_complete(self) -> None:
-        """Note how the body will end."""
+        """Note that the body begins."""
         self._head_complete = True
-        for name, value in self._headers:
-            lower = name.lower()
-            if lower == b"content-length":
-                self._length_known = True
-            elif lower == b"transfer-encoding" and b"chunked" in value.lower():
-                self._chunked = True
 
     def on_body(self, body: bytes) -> None:
         """Collect a part of the body."""
@@ -162,39 +180,25 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """Hand the answer to the client; a 1xx answer is only an announcement."""
         status = self._parser.get_status_code()
-        if status < 200:
-            self._headers, self._body, self._head_complete = [], [], False
+        client = self._client
+        if status < 200 or client is None:
             return
-        client, headers, body = self._client, self._headers, b"".join(self._body)
-        keep = self._parser.should_keep_alive() and (self._length_known or self._chunked or status in {204, 304})
         self._client = None
-        if not keep:
+        bounded = self._length_known or self._chunked or status in {204, 304}
+        if not (bounded and self._parser.should_keep_alive()):
             self.close()
-        if client is None:
-            return
         try:
-            body = _decoded(headers, body)
+            body = _decoded(self._encoding, b"".join(self._body))
         except (zlib.error, ValueError) as error:
-            client.broken(Reason.BROKEN_RESPONSE, f"undecodable body ({error})", unanswered=False)
+            client.broken(Reason.BROKEN_RESPONSE, f"undecodable body ({error})", stale=False)
             return
-        if keep:
-            self._start_message()
-        client.answered(Response(status, headers, body))
-
-    def _start_message(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
-        self._headers = []
-        self._body = []
-        self._size = 0
-        self._head_complete = False
-        self._length_known = False
-        self._chunked = False
+        client.answered(Response(status, self._headers, body), self._cookies)
 
     def _break(self, reason: Reason, detail: str) -> None:
-        client, unanswered = self._client, self.received == 0
+        client, stale = self._client, self._silent and self._requests > 1
         self.close()
         if client is not None:
-            client.broken(reason, detail, unanswered=unanswered)
+            client.broken(reason, detail, stale=stale)
 
 
 def explain_connect_error(error: BaseException) -> Reason:
@@ -210,14 +214,13 @@ def explain_connect_error(error: BaseException) -> Reason:
     return Reason.CONNECTION_REFUSED
 
 
-def _decoded(headers: list[tuple[bytes, bytes]], body: bytes) -> bytes:
-    encoding = next((value.lower() for name, value in headers if name.lower() == b"content-encoding"), b"")
-    if not body or encoding in {b"", b"identity"}:
+def _decoded(encoding: bytes, body: bytes) -> bytes:
+    if not encoding or not body or encoding == b"identity":
         return body
-    if encoding in {b"gzip", b"x-gzip", b"deflate"}:
-        unpack = zlib.decompressobj(wbits=47 if encoding != b"deflate" else 15)
-        text = unpack.decompress(body, MAX_BODY)
-        if unpack.unconsumed_tail:
-            raise ValueError(f"larger than {MAX_BODY} bytes")
-        return text
-    raise ValueError(f"unknown content-encoding {encoding.decode('latin-1')}")
+    if encoding not in {b"gzip", b"x-gzip", b"deflate"}:
+        raise ValueError(f"unknown content-encoding {encoding.decode('latin-1')}")
+    unpack = zlib.decompressobj(wbits=15 if encoding == b"deflate" else 47)
+    text = unpack.decompress(body, MAX_BODY)
+    if unpack.unconsumed_tail:
+        raise ValueError(f"larger than {MAX_BODY} bytes")
+    return text

@@ -2,22 +2,77 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from time import monotonic
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.live import Live
-from rich.text import Text
 
 from loadtests.plan import Plan
 from loadtests.statistics import Moment, Results, percentile
+from loadtests.terminal import live_panel
 
 LINE_EVERY = 5.0
 """Seconds between lines where the output is not a terminal."""
 
 RECENT = 5
 """Seconds that the shown percentiles look back."""
+
+
+@dataclass(frozen=True)
+class State:
+    """How a run is getting on: totals so far, percentiles (seconds) of the last seconds."""
+
+    clock: str
+    elapsed: float
+    duration: float
+    planned: float
+    started: int
+    completed: int
+    failed: int
+    dropped: int
+    in_flight: int
+    response_p50: float
+    response_p99: float
+    lateness_p99: float
+    failures: tuple[tuple[str, int], ...]
+
+    def __str__(self) -> str:
+        left = self.duration - self.elapsed
+        return (
+            f"{self.clock} of the day | planned {self.planned:,.0f} | started {self.started:,}"
+            f" | on their way {self.in_flight:,} | completed {self.completed:,} | failed {self.failed:,}"
+            f" | p50 {self.response_p50 * 1000:.0f} ms, p99 {self.response_p99 * 1000:.0f} ms"
+            + (f" | {left:.0f} s left" if left > 0 else " | waiting for those on their way")
+        )
+
+
+def state_of(plan: Plan, results: Results, elapsed: float) -> State:
+    """Return the state of a run at `elapsed` seconds."""
+    recent = Moment()
+    for index in sorted(results.moments)[-RECENT:]:
+        recent.response.update(results.moments[index].response)
+        recent.lateness.update(results.moments[index].lateness)
+        recent.in_flight = results.moments[index].in_flight
+    now = min(elapsed, plan.duration, results.seconds)  # planned and started as of the same instant
+    failures = sorted(results.failed_by_reason().items(), key=lambda item: -item[1])
+    return State(
+        clock=f"{plan.clock(now):%H:%M:%S}",
+        elapsed=elapsed,
+        duration=plan.duration,
+        planned=plan.shape.count_by(now),
+        started=results.counts["started"],
+        completed=results.total_completed,
+        failed=results.total_failed,
+        dropped=results.counts["dropped"],
+        in_flight=recent.in_flight,
+        response_p50=percentile(recent.response, 0.5),
+        response_p99=percentile(recent.response, 0.99),
+        lateness_p99=percentile(recent.lateness, 0.99),
+        failures=tuple((reason, count) for reason, count in failures[:3] if count),
+    )
 
 
 class Progress:
@@ -42,26 +97,13 @@ class Progress:
 
     def update(self, results: Results, elapsed: float) -> None:
         """Show the state at `elapsed` seconds of the run."""
+        due = self._live is not None or monotonic() - self._last_line >= LINE_EVERY
+        if not due:
+            return
+        self._last_line = monotonic()
+        state = state_of(self._plan, results, elapsed)
         if self._live is not None:
-            self._live.update(Text(describe(self._plan, results, elapsed)), refresh=True)
-        elif monotonic() - self._last_line >= LINE_EVERY:
-            self._last_line = monotonic()
-            self._console.print(describe(self._plan, results, elapsed), highlight=False, soft_wrap=True)
-
-
-def describe(plan: Plan, results: Results, elapsed: float) -> str:
-    """Return the state of a run in one line."""
-    now = min(elapsed, plan.duration, results.seconds)  # planned and started as of the same instant
-    recent = Moment()
-    for index in sorted(results.moments)[-RECENT:]:
-        recent.response.update(results.moments[index].response)
-        recent.in_flight = results.moments[index].in_flight
-    left = max(0.0, plan.duration - elapsed)
-    p50, p99 = (percentile(recent.response, share) * 1000 for share in (0.5, 0.99))
-    return (
-        f"{plan.clock(now):%H:%M:%S} of the day | planned {plan.shape.count_by(now):,.0f}"
-        f" | started {results.counts['started']:,} | on their way {recent.in_flight:,}"
-        f" | completed {results.total_completed:,} | failed {results.total_failed:,}"
-        f" | p50 {p50:.0f} ms, p99 {p99:.0f} ms"
-        + (f" | {left:.0f} s left" if left else " | waiting for those on their way")
-    )
+            fields = {**asdict(state), "failures": state.failures}
+            self._live.update(live_panel(title=self._plan.campaign.title, **fields), refresh=True)
+        else:
+            self._console.print(str(state), highlight=False, soft_wrap=True)

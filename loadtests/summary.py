@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 from importlib.metadata import version
+from platform import python_version
 from typing import Literal
 
 from pydantic import AwareDatetime
 
+from config import Thresholds
 from config.source import Strict
 from journeys import Reason, definitions
 from loadtests.plan import Plan
@@ -48,7 +50,8 @@ class PlanFacts(Strict):
     assumptions: list[str]
     processes: int
     command: str
-    piekwacht: str
+    versions: dict[str, str]
+    thresholds: Thresholds
 
 
 class ArrivalFacts(Strict):
@@ -237,7 +240,8 @@ def _plan_facts(plan: Plan, processes: int, command: str) -> PlanFacts:
         assumptions=plan.campaign.assumptions,
         processes=processes,
         command=command,
-        piekwacht=version("piekwacht"),
+        versions={"python": python_version()} | {name: version(name) for name in ("piekwacht", "locust", "uvloop")},
+        thresholds=plan.campaign.thresholds,
     )
 
 

@@ -141,7 +141,10 @@ def _failures(summary: Summary) -> Table:
 
 
 def _table(*headers: str, left: set[int]) -> Table:
-    columns = (Column(name, justify="left" if index in left else "right") for index, name in enumerate(headers))
+    columns = (
+        Column(name, justify="left" if index in left else "right", no_wrap=not index)
+        for index, name in enumerate(headers)
+    )
     return Table(*columns, box=None, header_style="dim", caption_justify="left", padding=(0, 2, 0, 0))
 
 

@@ -45,11 +45,13 @@ class Walk:
 
     __slots__ = (
         "_connections",
+        "_data",
         "_engine",
         "_generator",
         "_jar",
         "_method",
         "_opening",
+        "_origin",
         "_path",
         "_redirects",
         "_request",
@@ -102,9 +104,10 @@ class Walk:
             self._act(action)
 
     def _act(self, action: object) -> None:
-        if isinstance(action, Request):
+        if type(action) is Request:
             self._request = action
             self._redirects = 0
+            self._sent = monotonic()
             target = self._engine.targets[action.system]
             self._method = action.method
             self._go(target.origin, target.path + action.path, action.body, action.content_type, action.headers)
@@ -137,16 +140,16 @@ class Walk:
             head.append(f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n")
         head += [f"{name}: {value}\r\n" for name, value in headers.items()]
         data = "".join(head).encode("latin-1") + b"\r\n" + body
-        self._sent = monotonic()
         self._engine.watch(self)
+        self._origin, self._data = origin, data
         connection = self._connections.get(origin)
         if connection is not None and connection.reusable:
-            connection.send(data, _Exchange(self, origin, data, connection))
+            connection.send(data, self)
         else:
-            self._open(origin, data)
+            self._open()
 
-    def _open(self, origin: Origin, data: bytes) -> None:
-        self._opening = self._engine.loop.create_task(self._connect(origin, data))
+    def _open(self) -> None:
+        self._opening = self._engine.loop.create_task(self._connect(self._origin, self._data))
 
     async def _connect(self, origin: Origin, data: bytes) -> None:
         try:
@@ -161,29 +164,38 @@ class Walk:
         self._opening = None
         self._connections[origin] = connection
         if connection.reusable:
-            connection.send(data, _Exchange(self, origin, data, connection))
+            connection.send(data, self)
         else:
             self.fail(Reason.CONNECTION_RESET, "closed as soon as it was open")
 
-    def answered(self, origin: Origin, response: Response) -> None:
-        """Take an answer: measure, keep cookies, follow a redirect or resume the journey."""
+    def answered(self, response: Response, cookies: list[bytes]) -> None:
+        """Take an answer: keep its cookies, then follow a redirect, or measure and resume the journey."""
         now = monotonic()
+        self._engine.second.requests += 1
+        for cookie in cookies:
+            self._jar.store(cookie.decode("latin-1"), self._origin.host, self._path.partition("?")[0], time())
+        location = response.header("location") if response.status in {301, 302, 303, 307, 308} else None
+        if location is not None:
+            self._redirect(response.status, location)
+            return
         request = self._request
         assert request is not None
         self._engine.measured(self.journey, request, now - self.due, now - self._sent, len(response.body))
-        for name, value in response.headers:
-            if name.lower() == b"set-cookie":
-                self._jar.store(value.decode("latin-1"), origin.host, self._path.partition("?")[0], time())
-        location = response.header("location") if response.status in {301, 302, 303, 307, 308} else None
         self.due = now
-        if location is None:
-            self.resume(response)
-        else:
-            self._redirect(origin, response.status, location)
+        self.resume(response)
 
-    def _redirect(self, origin: Origin, status: int, location: str) -> None:
-        """Follow one redirect, to allowed hosts only."""
+    def broken(self, reason: Reason, detail: str, *, stale: bool) -> None:
+        """Fail the request; but send a GET once more if the server had closed an idle connection (RFC 9110, 9.2.2)."""
+        if stale and self._method == "GET":
+            self._engine.second.stale += 1
+            self._open()
+        else:
+            self.fail(reason, detail)
+
+    def _redirect(self, status: int, location: str) -> None:
+        """Follow one redirect, to allowed hosts only; the step is measured when its last answer is there."""
         self._redirects += 1
+        origin = self._origin
         base = f"{'https' if origin.secure else 'http'}://{origin.host_header}{self._path}"
         try:
             target, path = split_url(urljoin(base, location))
@@ -231,30 +243,6 @@ class Walk:
     def _close_idle(self, ticket: int) -> None:
         if ticket == self.ticket:
             self.close_connections()
-
-
-class _Exchange:
-    """One request on one connection: tells its walk how it ended."""
-
-    __slots__ = ("_connection", "_data", "_origin", "_walk")
-
-    def __init__(self, walk: Walk, origin: Origin, data: bytes, connection: Connection) -> None:
-        self._walk = walk
-        self._origin = origin
-        self._data = data
-        self._connection = connection
-
-    def answered(self, response: Response) -> None:
-        self._walk.answered(self._origin, response)
-
-    def broken(self, reason: Reason, detail: str, *, unanswered: bool) -> None:
-        """Tell the walk; but send a GET once more if the server had closed an idle connection (RFC 9110, 9.2.2)."""
-        walk = self._walk
-        if unanswered and self._connection.requests > 1 and self._data.startswith(b"GET "):
-            walk._engine.stale()  # noqa: SLF001 - the two classes are one thing
-            walk._open(self._origin, self._data)  # noqa: SLF001
-        else:
-            walk.fail(reason, detail)
 
 
 def common_headers(origin: Origin) -> str:

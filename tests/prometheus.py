@@ -70,13 +70,15 @@ class Prometheus:
 
 
 @contextmanager
-def running(program: str, folder: Path, targets: Mapping[str, str], rules: Sequence[Path] = ()) -> Iterator[Prometheus]:
+def running(
+    program: str, folder: Path, targets: Mapping[str, str], rules: Sequence[Path] = (), interval: float = SCRAPE_INTERVAL
+) -> Iterator[Prometheus]:
     """Start Prometheus on `targets` (job name to host:port of /metrics); stop it by its process id at the end.
 
     Its data and configuration stay inside `folder`.
     """
     config = folder / "prometheus.yml"
-    config.write_text(yaml.safe_dump(_config(targets, rules)))
+    config.write_text(yaml.safe_dump(_config(targets, rules, interval)))
     address = f"127.0.0.1:{free_port()}"
     arguments = [f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address={address}"]
     log = folder / "prometheus.log"
@@ -90,8 +92,8 @@ def running(program: str, folder: Path, targets: Mapping[str, str], rules: Seque
             process.wait(timeout=20)
 
 
-def _config(targets: Mapping[str, str], rules: Sequence[Path]) -> dict[str, Any]:
-    every = f"{SCRAPE_INTERVAL:g}s"
+def _config(targets: Mapping[str, str], rules: Sequence[Path], interval: float) -> dict[str, Any]:
+    every = f"{interval:g}s"
     return {
         "global": {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every},
         "rule_files": [str(path.resolve()) for path in rules],

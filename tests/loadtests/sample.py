@@ -64,7 +64,8 @@ def plan_facts(**changes: Any) -> PlanFacts:
         "assumptions": ["an assumption"],
         "processes": 1,
         "command": "piekwacht load run small --compress 10 --scale 0.5 --seed 7",
-        "piekwacht": "0.1.0",
+        "versions": {"python": "3.11.7", "piekwacht": "0.1.0", "locust": "2.47.0", "uvloop": "0.23.0"},
+        "thresholds": {"failed_share": 0.01, "p95": "2s"},
     }
     return PlanFacts.model_validate(facts | changes)
 

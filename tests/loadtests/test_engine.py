@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import socket
 import threading
@@ -231,9 +232,10 @@ def test_a_closed_port_is_refused(one_journey):
     "data",
     [
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nHel\r\n2\r\nlo\r\n0\r\n\r\n",
-        say(gzip.compress(b"Hello"), headers=b"Content-Encoding: gzip\r\n"),
+        say(gzip.compress(b"Hello", mtime=0), headers=b"Content-Encoding: gzip\r\n"),
         b"HTTP/1.1 100 Continue\r\n\r\n" + say(),
     ],
+    ids=["chunked", "gzip", "interim"],
 )
 def test_chunked_gzip_and_interim_answers_are_understood(one_journey, data):
     """The body is what a browser would show."""
@@ -383,3 +385,24 @@ def test_a_host_that_is_not_allowed_gets_no_byte(one_journey):
         results, _ = run(plan(url.replace("127.0.0.1", "localhost"), seconds=0.3, rate=20.0))
     assert results.total_completed == 0
     assert not touched
+
+
+def test_citizens_leave_no_work_for_the_collector(one_journey):
+    """After a run there is no cycle to collect: a full collection would stop every citizen for 100 ms."""
+
+    def two_steps(_citizen: Citizen) -> Journey:
+        yield from fetch("one", "website", "/", contains="Hello")
+        yield Think(0.01)
+        yield from fetch("two", "website", "/missing", contains="Nobody")
+
+    one_journey(two_steps)
+    with server(always(say())) as url:
+        gc.collect()
+        gc.disable()
+        try:
+            results, engine = run(plan(url, seconds=0.5))
+            found = gc.collect()
+        finally:
+            gc.enable()
+    assert results.total_failed == engine.scheduled > 10
+    assert found < engine.scheduled
