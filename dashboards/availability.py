@@ -21,6 +21,7 @@ from dashboards.shared import (
     firing_alerts,
     latency_by_probe,
     link_to,
+    load_tests,
     marks,
     oldest_success,
     probe_states,
@@ -30,15 +31,19 @@ from monitors.burn_rates import burn_rates
 
 _SCOPE = {"system": "$system", "vantage": "$vantage"}
 _BUDGET = f"(1 - max by (system) ({select(metrics.OBJECTIVE, system='$system')}))"
+_BURN_UNIT = "×"
+"""A burn rate is a multiple of what the objective allows."""
+
 _COVERED: Steps = [(None, palette.BAD), (0.9, palette.WARNING), (0.99, palette.GOOD)]
 
 _PURPOSE = """
 **Does each system achieve its objective, and if not, since when and why?** Availability is the share of probe runs that
-passed, over the probes that measure the system's objective. Both figures are shown: *without planned time* (overrun and
-aftermath count as unplanned) and *with planned time*. Runs without a verdict are neither up nor down: they lower the
-coverage. The figure of record comes from the ledger: `piekwacht availability`.
+passed, over the probes that measure the system's objective, *without planned time* (overrun and aftermath count as
+unplanned) and *with planned time*. Runs without a verdict are neither up nor down: they lower the coverage. The figure
+of record comes from the ledger: `piekwacht availability`.
+
 **First look:** a red stretch in *State of each probe*, then *Failed runs a minute, by reason*. What each alert means
-and what to do stands in `docs/runbooks/` of the project. The other dashboards are linked above.
+and what to do: `docs/runbooks/` of the project. The other dashboards are linked above.
 """
 
 
@@ -59,10 +64,10 @@ def build(configuration: Configuration) -> JsonObject:
                 _lowest_coverage(measured),
             ],
         ),
-        Band(9, [_table(measured)]),
         Band(8, [probe_states({"Login in detail": LOGIN_UID}, **_SCOPE)]),
-        Band(8, [_failed_share(measured, systems), latency_by_probe(probes, **_SCOPE)]),
-        Band(8, [failed_by_reason(**_SCOPE), _burn(measured, systems)]),
+        Band(8, [failed_by_reason(**_SCOPE), _failed_share(measured, systems)]),
+        Band(8, [_table(measured)]),
+        Band(8, [_burn(measured, systems), latency_by_probe(probes, **_SCOPE)]),
         Band(8, [_ages(probes), _without_verdict()]),
         Section("The monitor itself", _instrument(), "Is the instrument healthy?", collapsed=True),
     ]
@@ -72,7 +77,7 @@ def build(configuration: Configuration) -> JsonObject:
         "Per system against its objective: availability, error budget, burn rate, coverage",
         parts,
         variables=[variable("system", metrics.OBJECTIVE), variable("vantage", metrics.INTERVAL)],
-        annotations=marks(system="$system"),
+        annotations=[*marks(system="$system"), load_tests()],
         period="6h",
         refresh="30s",
     )
@@ -81,7 +86,7 @@ def build(configuration: Configuration) -> JsonObject:
 def _below_objective(measured: dict[str, str]) -> Panel:
     missed = f"{queries.error_ratio('30d', 'system', **measured)} > bool on (system) {_BUDGET}"
     return stat(
-        "Systems below objective, 30 days",
+        "Below objective, 30 days",
         "How many systems have spent more than the error budget of 30 days (without planned time)?",
         [Query(f"sum({missed})", instant=True)],
         steps=[(None, palette.GOOD), (1, palette.BAD)],
@@ -103,6 +108,7 @@ def _fastest_burn(measured: dict[str, str]) -> Panel:
         "Fastest burn, 1 hour",
         "How many times faster than allowed does the worst system spend its budget?",
         [Query(f"max({_burn_rate(measured)})", instant=True)],
+        unit=_BURN_UNIT,
         decimals=1,
         steps=[(None, palette.GOOD), (1, palette.WARNING), (slow, palette.BAD), (fast, palette.BAD)],
     )
@@ -117,7 +123,7 @@ def _coverage(period: str, seconds: str, measured: dict[str, str]) -> str:
 
 def _lowest_coverage(measured: dict[str, str]) -> Panel:
     return stat(
-        "Lowest coverage, this range",
+        "Lowest coverage, range",
         "Which part of the time on screen was really measured, for the system measured least?",
         [Query(f"min({_coverage(RANGE, '$__range_s', measured)})", instant=True)],
         unit="percentunit",
@@ -129,7 +135,7 @@ def _lowest_coverage(measured: dict[str, str]) -> Panel:
 def _table(measured: dict[str, str]) -> Panel:
     def passed(title: str, period: str, windows: str) -> Column:
         errors = queries.error_ratio(period, "system", windows=windows, **measured)
-        return Column(title, f"1 - {errors}", "percentunit", 3)
+        return Column(title, f"1 - {errors}", "percentunit", 2)
 
     objective = f"max by (system) ({select(metrics.OBJECTIVE, system='$system')})"
     left = f"1 - {queries.error_ratio('30d', 'system', **measured)} / on (system) {_BUDGET}"
@@ -139,16 +145,17 @@ def _table(measured: dict[str, str]) -> Panel:
         "Which systems keep their objective, with which coverage, and how much of the error budget is left?",
         "system",
         [
-            Column("Objective", objective, "percentunit", 3),
+            Column("Objective", objective, "percentunit", 2),
             passed("30 days, without planned", "30d", queries.UNPLANNED),
             passed("30 days, with planned", "30d", queries.COUNTED),
             passed("Range, without planned", RANGE, queries.UNPLANNED),
             passed("Range, with planned", RANGE, queries.COUNTED),
-            Column("Budget left, 30 days", left, "percentunit", 1, [(None, palette.BAD), (0, palette.GOOD)]),
-            Column("Burn rate, 1 hour", _burn_rate(measured), "short", 1, [(None, palette.GOOD), (1, palette.BAD)]),
+            Column("Budget left, 30 days", left, "percentunit", 0, [(None, palette.BAD), (0, palette.GOOD)]),
+            Column("Burn rate, 1 hour", _burn_rate(measured), _BURN_UNIT, 1, [(None, palette.GOOD), (1, palette.BAD)]),
             Column("Coverage, 30 days", _coverage("30d", month, measured), "percentunit", 1),
             Column("Coverage, range", _coverage(RANGE, "$__range_s", measured), "percentunit", 1, _COVERED),
         ],
+        first="Budget left, 30 days",
         link=("Only this system", f"{link_to(AVAILABILITY_UID)}&var-system=${{__data.fields.System}}"),
     )
 
@@ -161,6 +168,7 @@ def _failed_share(measured: dict[str, str], colours: dict[str, str]) -> Panel:
         unit="percentunit",
         colours=colours,
         top=1,
+        ranked=True,
     )
 
 
@@ -169,7 +177,10 @@ def _burn(measured: dict[str, str], colours: dict[str, str]) -> Panel:
         "Burn rate, 1 hour",
         "How fast is each budget spent? At 1 it lasts exactly 30 days; lines stand where the rules page.",
         [Query(_burn_rate(measured), "{{system}}")],
+        unit=_BURN_UNIT,
+        decimals=1,
         colours=colours,
+        ranked=True,
         lines_at=[(None, palette.GOOD), *((factor, palette.BAD) for factor in _page_factors())],
     )
 
@@ -180,7 +191,9 @@ def _ages(colours: dict[str, str]) -> Panel:
         "Since when has each probe not passed?",
         [Query(f"time() - max by (probe) ({select(metrics.LAST_SUCCESS, **_SCOPE)})", "{{probe}}")],
         unit="s",
+        decimals=0,
         colours=colours,
+        ranked=True,
     )
 
 
@@ -237,7 +250,7 @@ def _skipped() -> Panel:
     return bars(
         "Runs skipped, this range",
         "Which probes were still running when they should have started again?",
-        [Query(total(increase(metrics.SKIPPED, RANGE, **_SCOPE), "probe"), "{{probe}}", instant=True)],
+        [Query(f"sort_desc({total(increase(metrics.SKIPPED, RANGE, **_SCOPE), 'probe')})", "{{probe}}", instant=True)],
         other=palette.WARNING,
         decimals=0,
     )

@@ -31,9 +31,10 @@ _CHOSEN = {**_SCOPE, "step": "$step"}
 _PURPOSE = """
 **Does the system hold under this campaign, and can the answer be trusted?** Arrivals start at their planned instants
 whatever the system does, and response times count from the intended start: a queue in the generator cannot hide.
-**First look:** *Generator health*. Late starts, a busy core or dropped arrivals make the run invalid, however good the
-rest looks. Then arrivals, failures and response times; at the bottom, what the probes saw meanwhile. What each alert
-means and what to do stands in `docs/runbooks/` of the project. The other dashboards are linked above.
+
+**First look:** *Arrivals started*, *Starts late* and *Busiest core*. Late, dropped or missing starts make the run
+invalid, however good the rest looks. Then failures and response times; at the bottom, what the probes saw meanwhile.
+What each alert means and what to do: `docs/runbooks/` of the project. The other dashboards are linked above.
 """
 
 

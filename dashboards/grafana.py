@@ -23,8 +23,8 @@ SCHEMA_VERSION = 39
 TAG = "piekwacht"
 DATASOURCE_UID = "piekwacht-prometheus"
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
-ALL = ".+"
-"""What the choice 'All' of a variable stands for in a query."""
+ANY = ".+"
+"""A label value that is not empty, as a regular expression."""
 
 JsonObject = dict[str, Any]
 
@@ -55,8 +55,13 @@ class Visual(core.Panel):  # type: ignore[misc] # grafanalib has no types
         return data
 
 
-def variable(name: str, metric: Metric, *, many: bool = True, **labels: str) -> core.Template:
-    """Make a variable with the values that the label `name` has on `metric`; with `many`, all of them by default."""
+def variable(
+    name: str, metric: Metric, *, many: bool = True, everything: str = ANY, **labels: str
+) -> core.Template:
+    """Make a variable with the values that the label `name` has on `metric`; with `many`, all of them by default.
+
+    `everything` is what the choice 'All' stands for in a query.
+    """
     query = f"label_values({select(metric, **labels)}, {name})"
     return _Variable(
         name=name,
@@ -65,7 +70,7 @@ def variable(name: str, metric: Metric, *, many: bool = True, **labels: str) -> 
         dataSource=DATASOURCE,
         includeAll=many,
         multi=many,
-        allValue=ALL if many else None,
+        allValue=everything if many else None,
         refresh=2,  # when the time range changes
     )
 

@@ -20,6 +20,7 @@ from dashboards.shared import (
     failing_now,
     firing_alerts,
     latency_by_probe,
+    load_tests,
     marks,
     oldest_success,
     probe_states,
@@ -32,10 +33,11 @@ JOURNEYS = ("log-in-with-app", "log-in-with-sms", "activate-app", "enter-waiting
 _SCOPE = {"probe": "$probe", "vantage": "$vantage"}
 
 _PURPOSE = """
-**Can people get in: with the app, with an SMS code, from the website and from the app? If not, where does it stop?**
+**Can people get in: by app and by SMS code, through the website and through the app? If not, where does it stop?**
 Website and app are shown side by side, because dosed access may work for the one and not for the other: compare their
 lines first. A waiting room is never a success by itself, and `waiting_room_bypassed` means that nobody was held back.
-**First look:** the channel that differs, then the step and the reason. What each alert means and what to do stands in
+
+**First look:** the channel that differs, then the reason and the step. What each alert means and what to do:
 `docs/runbooks/` of the project. The other dashboards are linked above.
 """
 
@@ -61,10 +63,10 @@ def build(configuration: Configuration) -> JsonObject:
             [_states_now(), failing_now(**_SCOPE), firing_alerts(), oldest_success(**_SCOPE)],
             [12, 4, 4, 4],
         ),
-        Band(8, [_failed_share(channels), latency_by_probe(colours, **_SCOPE)]),
-        Band(8, [probe_states({"Availability": AVAILABILITY_UID}, **_SCOPE)]),
-        Band(9, [failed_by_reason(**_SCOPE), _percentiles()]),
-        Band(9, [_failed_steps(), _phases()]),
+        Band(6, [probe_states({"Availability": AVAILABILITY_UID}, **_SCOPE)]),
+        Band(8, [_failed_share(channels), failed_by_reason(**_SCOPE)]),
+        Band(8, [_failed_steps(), latency_by_probe(colours, **_SCOPE)]),
+        Band(8, [_percentiles(), _phases()]),
         Section("Saturation", [Band(7, [_runs(colours), _unknown()])], "Does the prober keep up?", collapsed=True),
     ]
     return dashboard(
@@ -72,8 +74,11 @@ def build(configuration: Configuration) -> JsonObject:
         "Login",
         "Logging in, activating and the waiting room: by channel, step and reason",
         parts,
-        variables=[variable("probe", metrics.INTERVAL, probe=every), variable("vantage", metrics.INTERVAL)],
-        annotations=marks(),
+        variables=[
+            variable("probe", metrics.INTERVAL, everything=every, probe=every),
+            variable("vantage", metrics.INTERVAL, probe=every),
+        ],
+        annotations=[*marks(), load_tests()],
         period="1h",
         refresh="15s",
     )
@@ -122,7 +127,7 @@ def _failed_steps() -> Panel:
     return bars(
         "Failed runs by step, this range",
         "At which step does it stop?",
-        [Query(by_step, "{{probe}}: {{step}}", instant=True)],
+        [Query(f"sort_desc({by_step})", "{{probe}}: {{step}}", instant=True)],
         other=palette.BAD,
         decimals=0,
     )

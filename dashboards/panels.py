@@ -190,7 +190,6 @@ def time_series(
         valueMin=0,
         valueMax=top,
         valueDecimals=decimals,
-        axisSoftMax=None if highest is None else 1.1 * highest,
         drawStyle="bars" if stacked else "line",
         fillOpacity=70 if stacked else 8,
         lineWidth=1 if stacked else 2,
@@ -201,7 +200,11 @@ def time_series(
         tooltipMode="multi",
         tooltipSort="desc",
         overrides=_coloured(colours),
-        extraJson={"options": {"legend": {"showLegend": not alone} | (_RANKED if ranked else {})}},
+        extraJson={
+            "options": {"legend": {"showLegend": not alone} | (_RANKED if ranked else {})},
+            # grafanalib takes whole numbers only.
+            "fieldConfig": {"defaults": {"custom": {"axisSoftMax": highest and 1.1 * highest}}},
+        },
     )
 
 
