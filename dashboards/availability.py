@@ -31,7 +31,7 @@ from monitors.burn_rates import burn_rates
 
 _SCOPE = {"system": "$system", "vantage": "$vantage"}
 _BUDGET = f"(1 - max by (system) ({select(metrics.OBJECTIVE, system='$system')}))"
-_BURN_UNIT = "×"
+_BURN_UNIT = "\N{MULTIPLICATION SIGN}"
 """A burn rate is a multiple of what the objective allows."""
 
 _COVERED: Steps = [(None, palette.BAD), (0.9, palette.WARNING), (0.99, palette.GOOD)]

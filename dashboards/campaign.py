@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from grafanalib.core import Panel
 
-from config import Configuration
+from config import Configuration, Thresholds
+from config.fields import write_duration
 from config.promql import increase, quantile, rate, ratio, select, total
 from dashboards import palette
 from dashboards.grafana import JsonObject, dashboard, variable
 from dashboards.layout import Band, Section
-from dashboards.panels import Column, Query, bars, stat, table, text, time_series
+from dashboards.panels import Column, Query, Steps, stat, table, text, time_series
 from dashboards.shared import (
     AVAILABILITY_UID,
     CAMPAIGN_UID,
     LOGIN_UID,
+    NONE_IS_GOOD,
     RANGE,
     RATE,
     failing_now,
@@ -23,10 +25,15 @@ from dashboards.shared import (
     probe_states,
 )
 from loadtests import metrics as load
+from loadtests.verdict import LATENESS_P99, STARTED_SHARE
 from monitors import queries
 
 _SCOPE = {"campaign": "$campaign"}
 _CHOSEN = {**_SCOPE, "step": "$step"}
+
+_LATE = f"{1000 * LATENESS_P99:g} ms"
+_BUSY: Steps = [(None, palette.GOOD), (0.8, palette.WARNING)]
+"""A generator has room left below four fifths of a core: arrivals come in bursts."""
 
 _PURPOSE = """
 **Does the system hold under this campaign, and can the answer be trusted?** Arrivals start at their planned instants
@@ -41,17 +48,26 @@ What each alert means and what to do: `docs/runbooks/` of the project. The other
 def build(configuration: Configuration) -> JsonObject:
     """Return the dashboard as plain data."""
     systems, probes = palette.systems(configuration), palette.probes(configuration)
+    limits = _strictest(configuration)
     seen = [
         Band(8, [probe_states({"Availability": AVAILABILITY_UID, "Login": LOGIN_UID})]),
         Band(8, [_failed_share_of_probes(systems), latency_by_probe(probes)]),
     ]
     parts: list[Band | Section] = [
         Band(5, [text("Purpose", "What is this dashboard for?", _PURPOSE)]),
-        Band(4, [_progress(), _achieved(), _failed_share(), _in_flight_now(), _p95(), failing_now()]),
-        Band(8, [_arrivals(), _response_times()]),
-        Band(8, [_failures(), _in_flight()]),
-        Band(9, [_journeys(), _steps()]),
-        Section("Generator health", [Band(7, [_lateness(), _cpu(), _lost()])], "Was the generator the limit?"),
+        Band(
+            4,
+            [
+                *(_progress(), _achieved(), _latest_start(), _busiest_core()),
+                *(_failed_share(limits), _p95(limits), _in_flight_now(), failing_now()),
+            ],
+        ),
+        Band(8, [_arrivals(), _failures()]),
+        Band(8, [_in_flight(), _response_times(limits)]),
+        Band(8, [_journeys(limits), _steps(limits)]),
+        Section(
+            "Generator health", [Band(7, [_lateness(), _cpu(), _lost()], [10, 10, 4])], "Was the generator the limit?"
+        ),
         Section("What the probes see meanwhile", seen, "What would a citizen outside the test notice?"),
     ]
     return dashboard(
@@ -69,6 +85,17 @@ def build(configuration: Configuration) -> JsonObject:
     )
 
 
+def _strictest(configuration: Configuration) -> Thresholds:
+    """Return the strictest limits of all campaigns: a dashboard has one set of colours for all."""
+    limits = [campaign.thresholds for campaign in configuration.campaigns.values()] or [Thresholds()]
+    p95 = write_duration(min(one.p95 for one in limits))
+    return Thresholds.model_validate({"failed_share": min(one.failed_share for one in limits), "p95": p95})
+
+
+def _below(limit: float) -> Steps:
+    return [(None, palette.GOOD), (limit, palette.BAD)]
+
+
 def _progress() -> Panel:
     return stat(
         "Progress",
@@ -84,11 +111,34 @@ def _achieved() -> Panel:
     started, planned = (total(increase(metric, RANGE, **_SCOPE)) for metric in (load.STARTED, load.PLANNED))
     return stat(
         "Arrivals started",
-        "Which part of the planned arrivals was started? Below 99.9 % the run is invalid.",
+        f"Which part of the planned arrivals was started? Below {STARTED_SHARE:.1%} the run is invalid.",
         [Query(ratio(started, planned), instant=True)],
         unit="percentunit",
         decimals=2,
-        steps=[(None, palette.BAD), (0.999, palette.GOOD)],
+        steps=[(None, palette.BAD), (STARTED_SHARE, palette.GOOD)],
+    )
+
+
+def _latest_start() -> Panel:
+    return stat(
+        "Starts late",
+        "How late did 1 of 100 citizens start in the worst second? "
+        f"The run is invalid when it is more than {_LATE} over the whole run.",
+        [Query(f"max(max_over_time({select(load.LATENESS_P99, **_SCOPE)}[{RANGE}]))", instant=True)],
+        unit="s",
+        decimals=0,
+        steps=[(None, palette.GOOD), (LATENESS_P99, palette.BAD)],
+    )
+
+
+def _busiest_core() -> Panel:
+    return stat(
+        "Busiest core",
+        "How busy was the busiest generator process at its worst? 100 % is one core, all it can use.",
+        [Query(f"max(max_over_time({select(load.GENERATOR_CPU, **_SCOPE)}[{RANGE}]))", instant=True)],
+        unit="percentunit",
+        decimals=0,
+        steps=_BUSY,
     )
 
 
@@ -97,14 +147,14 @@ def _failed_ratio(period: str, *by: str) -> str:
     return ratio(failed, f"{failed} + {completed}")
 
 
-def _failed_share() -> Panel:
+def _failed_share(limits: Thresholds) -> Panel:
     return stat(
         "Failed journeys",
-        "Which share of the finished journeys failed?",
+        "Which share of the finished journeys failed? Red from the strictest limit of all campaigns on.",
         [Query(_failed_ratio(RANGE), instant=True)],
         unit="percentunit",
         decimals=2,
-        steps=[(None, palette.GOOD), (0.001, palette.WARNING), (0.01, palette.BAD)],
+        steps=_below(limits.failed_share),
     )
 
 
@@ -118,34 +168,37 @@ def _in_flight_now() -> Panel:
     )
 
 
-def _p95() -> Panel:
+def _p95(limits: Thresholds) -> Panel:
     return stat(
-        "Response time, p95",
-        "How long did 95 of 100 answers take at most, over this range and all steps?",
+        "Response, p95",
+        "How long did 95 of 100 answers take at most, over this range and all steps? "
+        "Red from the strictest limit of all campaigns on.",
         [Query(quantile(0.95, load.RESPONSE_TIME, RANGE, **_SCOPE), instant=True)],
         unit="s",
-        steps=[(None, palette.GOOD), (1, palette.WARNING), (2, palette.BAD)],
+        decimals=1,
+        steps=_below(limits.p95),
     )
 
 
 def _arrivals() -> Panel:
     series = {"planned": load.PLANNED, "started": load.STARTED, "dropped": load.DROPPED}
     return time_series(
-        "Arrivals a second, planned and achieved",
+        "Arrivals, planned and started",
         "Does the run follow the campaign's shape?",
         [Query(total(rate(metric, RATE, **_SCOPE)), name) for name, metric in series.items()],
-        unit="cps",
+        unit="/s",
         colours={"planned": palette.UNKNOWN, "started": palette.NEUTRAL, "dropped": palette.BAD},
     )
 
 
-def _response_times() -> Panel:
+def _response_times(limits: Thresholds) -> Panel:
     return time_series(
         "Response time of the chosen steps",
-        "How long do citizens wait, from the instant they meant to ask?",
+        "How long do citizens wait, from the instant they meant to ask? The line is the limit of p95.",
         [Query(quantile(q / 100, load.RESPONSE_TIME, RATE, **_CHOSEN), f"p{q}") for q in (50, 95, 99)],
         unit="s",
         colours=palette.PERCENTILES,
+        lines_at=_below(limits.p95),
     )
 
 
@@ -171,7 +224,7 @@ def _in_flight() -> Panel:
     )
 
 
-def _journeys() -> Panel:
+def _journeys(limits: Thresholds) -> Panel:
     outcomes = (load.COMPLETED, load.FAILED)
     completed, failed = (total(increase(metric, RANGE, **_SCOPE), "journey") for metric in outcomes)
     return table(
@@ -179,33 +232,42 @@ def _journeys() -> Panel:
         "Which journeys fail?",
         "journey",
         [
-            Column("Passed", completed, decimals=0),
-            Column("Failed", failed, decimals=0, steps=[(None, palette.GOOD), (1, palette.BAD)]),
-            Column("Failed share", _failed_ratio(RANGE, "journey"), "percentunit", 2),
+            Column("Passed", completed, "none", 0),
+            Column("Failed", failed, "none", 0),
+            Column("Failed share", _failed_ratio(RANGE, "journey"), "percentunit", 2, _below(limits.failed_share)),
         ],
+        first="-Failed share",
     )
 
 
-def _steps() -> Panel:
+def _steps(limits: Thresholds) -> Panel:
     return table(
         "Response time by step, this range",
         "Which step is slow?",
         "step",
         [
-            Column(f"p{q}", quantile(q / 100, load.RESPONSE_TIME, RANGE, "step", **_CHOSEN), "s", 3)
+            Column(
+                f"p{q}",
+                quantile(q / 100, load.RESPONSE_TIME, RANGE, "step", **_CHOSEN),
+                "s",
+                1,
+                _below(limits.p95) if q == 95 else (),
+            )
             for q in (50, 95, 99)
         ],
+        first="-p99",
     )
 
 
 def _lateness() -> Panel:
     return time_series(
-        "Start lateness, 99th percentile",
-        "Did arrivals start at their instants? Above 10 ms the generator was the limit.",
+        "Start lateness, 99th percentile of each second",
+        "Did arrivals start at their instants? "
+        f"The run is invalid when the percentile of the whole run lies above the line at {_LATE}.",
         [Query(f"max({select(load.LATENESS_P99, **_SCOPE)})", "p99")],
         unit="s",
         colours=palette.PERCENTILES,
-        lines_at=[(None, palette.GOOD), (0.01, palette.BAD)],
+        lines_at=_below(LATENESS_P99),
     )
 
 
@@ -216,17 +278,17 @@ def _cpu() -> Panel:
         [Query(f"max({select(load.GENERATOR_CPU, **_SCOPE)})", "busiest process")],
         unit="percentunit",
         colours={"busiest process": palette.NEUTRAL},
-        lines_at=[(None, palette.GOOD), (0.8, palette.WARNING)],
+        lines_at=_BUSY,
     )
 
 
 def _lost() -> Panel:
-    return bars(
-        "Arrivals dropped, this range",
-        "How many arrivals were due and could not be started?",
-        [Query(total(increase(load.DROPPED, RANGE, **_SCOPE)), "dropped", instant=True)],
-        colours={"dropped": palette.BAD},
+    return stat(
+        "Arrivals dropped",
+        "How many arrivals were due in this range and could not be started?",
+        [Query(total(increase(load.DROPPED, RANGE, **_SCOPE)), instant=True)],
         decimals=0,
+        steps=NONE_IS_GOOD,
     )
 
 
@@ -238,4 +300,5 @@ def _failed_share_of_probes(colours: dict[str, str]) -> Panel:
         unit="percentunit",
         colours=colours,
         top=1,
+        ranked=True,
     )

@@ -55,9 +55,7 @@ class Visual(core.Panel):  # type: ignore[misc] # grafanalib has no types
         return data
 
 
-def variable(
-    name: str, metric: Metric, *, many: bool = True, everything: str = ANY, **labels: str
-) -> core.Template:
+def variable(name: str, metric: Metric, *, many: bool = True, everything: str = ANY, **labels: str) -> core.Template:
     """Make a variable with the values that the label `name` has on `metric`; with `many`, all of them by default.
 
     `everything` is what the choice 'All' stands for in a query.

@@ -19,7 +19,8 @@ NEUTRAL = "#0072B2"
 
 _HUES = ("#4477AA", "#44AA99", "#CC6677", "#AA4499", "#999933", "#33BBEE", "#117733")
 """Tol's muted set without its palest and darkest colours, which vanish on a light or on a dark page; in their place
-the blue of his bright set and the cyan of his vibrant one. Contrast with white at least 2.2, with Grafana's dark 3.1."""
+the blue of his bright set and the cyan of his vibrant one. Contrast with white 2.2 or more, with Grafana's dark page 3.1.
+"""
 
 WINDOWS = {"planned": PLANNED, "overrun": WARNING, "aftermath": "#CC79A7", "closed": UNKNOWN}
 CHANNELS = {"web": NEUTRAL, "app": "#CC79A7"}

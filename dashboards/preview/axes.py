@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, tzinfo
 
 from dashboards.preview.values import write
 
-CHARACTER = 6.6
+CHARACTER = 7.4
 """Width of a character of 12 px, in px; a little too wide rather than too narrow."""
 
 _TIME_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -99,10 +99,16 @@ def _stat(panel: JsonObject, answers: Sequence[Answer], canvas: Canvas) -> Marku
         tiles = [("", settings(panel)["noValue"] or "No data", colour_at(-math.inf, settings(panel).steps))]
     if mode == "name":
         tiles = [("", called, colour) for called, _, colour in tiles]
-    lines = 2.2 if "value_and" in mode else 1.2
-    longest = max(len(text) for tile in tiles for text in tile[:2])
-    size = min((canvas.height - 16) / lines, (canvas.width / len(tiles) - 24) / max(1.0, 0.6 * longest), 60.0)
-    return _macro("stat", tiles=tiles, filled=filled, size=size)
+    room = canvas.width / len(tiles) - 24
+    named = any(called for called, _, _ in tiles)
+    value = _fitting((text for _, text, _ in tiles), room, (canvas.height - 16) * (0.5 if named else 0.8))
+    title = _fitting((called for called, _, _ in tiles), room, 18.0)
+    return _macro("stat", tiles=tiles, filled=filled, value_size=value, name_size=title)
+
+
+def _fitting(texts: Iterable[str], width: float, tallest: float) -> float:
+    """Return the size of letters (px) at which the longest text fits."""
+    return min(tallest, 60.0, width / (0.62 * max(1, *map(len, texts), 1)))
 
 
 def _bars(panel: JsonObject, answers: Sequence[Answer], _canvas: Canvas) -> Markup:
@@ -125,12 +131,16 @@ def _table(panel: JsonObject, answers: Sequence[Answer], _canvas: Canvas) -> Mar
             rows.setdefault(key, {})[f"Value #{answer.target['refId']}"] = series.points[-1][1]
     columns = [column for column in organize["indexByName"] if column not in fields]
     heads = [organize["renameByName"].get(column, column) for column in [*fields, *columns]]
+    ordered = sorted(rows.items())
+    for order in panel["options"]["sortBy"]:
+        by = columns[heads.index(order["displayName"]) - len(fields)]
+        ordered.sort(key=lambda row: row[1].get(by, -math.inf), reverse=order["desc"])
     cells = [
         [
             *((key, "") for key in keys),
             *(_cell(panel, organize["renameByName"][column], values.get(column)) for column in columns),
         ]
-        for keys, values in rows.items()
+        for keys, values in ordered
     ]
     return _macro("table", heads=heads, rows=cells, keys=len(fields))
 
@@ -159,14 +169,15 @@ def _time_series(panel: JsonObject, answers: Sequence[Answer], canvas: Canvas) -
         if custom["thresholdsStyle"]["mode"] == "dashed"
         else [],
     )
-    entries = _legend(panel, lines, style.unit)
-    beside = panel["options"]["legend"]["placement"] == "right"
+    legend = panel["options"]["legend"]
+    entries = _legend(panel, lines, style.unit) if legend["showLegend"] else []
+    beside = legend["placement"] == "right"
     if beside:
         width = min(0.6 * canvas.width, _legend_width(entries))
         plot = graph(lines, style, replace(canvas, width=canvas.width - width - 8))
     else:
-        rows = _legend_rows([entry.name for entry in entries], canvas.width)
-        plot = graph(lines, style, replace(canvas, height=canvas.height - min(rows * LINE, 0.35 * canvas.height)))
+        below = min(_legend_rows([entry.name for entry in entries], canvas.width) * LINE, 0.35 * canvas.height)
+        plot = graph(lines, style, replace(canvas, height=canvas.height - below))
     return _macro("graph", plot=Markup(plot), entries=entries, beside=beside)  # noqa: S704 - escaped by `graph`
 
 
@@ -188,18 +199,16 @@ _CALCULATIONS: Mapping[str, tuple[str, Callable[[Sequence[float]], float]]] = {
 
 def _legend(panel: JsonObject, lines: Sequence[Line], unit: str) -> list[Entry]:
     options = panel["options"]["legend"]
-    found = []
+    found: list[tuple[Line, dict[str, float]]] = []
     for line in lines:
         values = [value for _, value in line.points if math.isfinite(value)]
-        figures = {
-            heading: work(values) for heading, work in map(_CALCULATIONS.__getitem__, options["calcs"]) if values
-        }
-        found.append((line, figures))
+        work = map(_CALCULATIONS.__getitem__, options["calcs"])
+        found.append((line, {heading: calculate(values) for heading, calculate in work if values}))
     if order := options.get("sortBy"):
         found.sort(key=lambda each: each[1].get(order, -math.inf), reverse=options["sortDesc"])
     decimals = panel["fieldConfig"]["defaults"]["decimals"]
     return [
-        Entry(line.name, line.colour, {key: write(value, unit, decimals) for key, value in figures.items()})
+        Entry(line.name, line.colour, {heading: write(value, unit, decimals) for heading, value in figures.items()})
         for line, figures in found
     ]
 
@@ -212,7 +221,7 @@ def _legend_width(entries: Sequence[Entry]) -> float:
 
 def _legend_rows(names: Sequence[str], width: float) -> int:
     """Count the lines that entries beside each other need."""
-    rows, used = 1, 0.0
+    rows, used = int(bool(names)), 0.0
     for text in names:
         room = len(text) * CHARACTER + 34
         if used and used + room > width:

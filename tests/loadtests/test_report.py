@@ -115,7 +115,7 @@ def test_everything_to_run_it_again_is_there():
     text = Page(render(facts)).text
     for words in (
         facts.plan.command,
-        "Piekwacht 0.1.0",
+        "piekwacht 0.1.0",
         "Seed 7, poisson spacing",
         f"sha256:{facts.arrivals.digest}",
         "http://127.0.0.1:8600/website",
