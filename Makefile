@@ -8,10 +8,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help venv demo up test unit lint format types golden bench lock clean
+.PHONY: help venv demo up test unit lint format types golden bench dashboard-pictures lock clean
 
 help: ## List every target with one line
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 # The environment is rebuilt only when the lock, the project file or the interpreter choice changes.
 $(READY): requirements.lock pyproject.toml
@@ -55,6 +55,9 @@ golden: $(READY) ## Accept today's output as the golden files (then read the dif
 
 bench: $(READY) ## Print the benchmarks, as ratios within one run
 	@$(BIN)/python -m tests.benchmarks
+
+dashboard-pictures: $(READY) ## Draw docs/pictures from a live run (five minutes; needs prometheus, chromium, pngquant)
+	@$(BIN)/python -m tests.pictures
 
 lock: ## Renew requirements.lock (needs uv)
 	@{ printf '# Every package of Piekwacht and of its tests, pinned with hashes, for Python 3.11 to 3.13.\n'; \

@@ -10,7 +10,7 @@ from config.promql import increase, or_zero, quantile, rate, ratio, select, tota
 from dashboards import palette
 from dashboards.grafana import JsonObject, dashboard, variable
 from dashboards.layout import Band, Section
-from dashboards.panels import Column, Query, Steps, bars, stat, table, text, time_series
+from dashboards.panels import NOTHING, Column, Query, Steps, bars, stat, table, text, time_series
 from dashboards.shared import (
     AVAILABILITY_UID,
     LOGIN_UID,
@@ -58,7 +58,7 @@ def build(configuration: Configuration) -> JsonObject:
             [
                 _below_objective(measured),
                 failing_now(**_SCOPE),
-                firing_alerts(),
+                firing_alerts("$system"),
                 oldest_success(**_SCOPE),
                 _fastest_burn(measured),
                 _lowest_coverage(measured),
@@ -66,7 +66,7 @@ def build(configuration: Configuration) -> JsonObject:
         ),
         Band(8, [probe_states({"Login in detail": LOGIN_UID}, **_SCOPE)]),
         Band(8, [failed_by_reason(**_SCOPE), _failed_share(measured, systems)]),
-        Band(8, [_table(measured)]),
+        Band(min(16, 3 + len(systems)), [_table(measured)]),
         Band(8, [_burn(measured, systems), latency_by_probe(probes, **_SCOPE)]),
         Band(8, [_ages(probes), _without_verdict()]),
         Section("The monitor itself", _instrument(), "Is the instrument healthy?", collapsed=True),
@@ -86,7 +86,7 @@ def build(configuration: Configuration) -> JsonObject:
 def _below_objective(measured: dict[str, str]) -> Panel:
     missed = f"{queries.error_ratio('30d', 'system', **measured)} > bool on (system) {_BUDGET}"
     return stat(
-        "Below objective, 30 days",
+        "Below objective",
         "How many systems have spent more than the error budget of 30 days (without planned time)?",
         [Query(f"sum({missed})", instant=True)],
         steps=[(None, palette.GOOD), (1, palette.BAD)],
@@ -123,7 +123,7 @@ def _coverage(period: str, seconds: str, measured: dict[str, str]) -> str:
 
 def _lowest_coverage(measured: dict[str, str]) -> Panel:
     return stat(
-        "Lowest coverage, range",
+        "Lowest coverage",
         "Which part of the time on screen was really measured, for the system measured least?",
         [Query(f"min({_coverage(RANGE, '$__range_s', measured)})", instant=True)],
         unit="percentunit",
@@ -141,21 +141,22 @@ def _table(measured: dict[str, str]) -> Panel:
     left = f"1 - {queries.error_ratio('30d', 'system', **measured)} / on (system) {_BUDGET}"
     month = f"{parse_duration('30d'):g}"
     return table(
-        "Each system against its objective",
-        "Which systems keep their objective, with which coverage, and how much of the error budget is left?",
+        "Each system against its objective, excluding and including planned time",
+        "Which systems keep their objective, and how much of the error budget of 30 days is left? "
+        "Covered is the share of the time that was really measured.",
         "system",
         [
             Column("Objective", objective, "percentunit", 2),
-            passed("30 days, without planned", "30d", queries.UNPLANNED),
-            passed("30 days, with planned", "30d", queries.COUNTED),
-            passed("Range, without planned", RANGE, queries.UNPLANNED),
-            passed("Range, with planned", RANGE, queries.COUNTED),
-            Column("Budget left, 30 days", left, "percentunit", 0, [(None, palette.BAD), (0, palette.GOOD)]),
-            Column("Burn rate, 1 hour", _burn_rate(measured), _BURN_UNIT, 1, [(None, palette.GOOD), (1, palette.BAD)]),
-            Column("Coverage, 30 days", _coverage("30d", month, measured), "percentunit", 1),
-            Column("Coverage, range", _coverage(RANGE, "$__range_s", measured), "percentunit", 1, _COVERED),
+            passed("30 d excl.", "30d", queries.UNPLANNED),
+            passed("30 d incl.", "30d", queries.COUNTED),
+            passed("Range excl.", RANGE, queries.UNPLANNED),
+            passed("Range incl.", RANGE, queries.COUNTED),
+            Column("Budget left", left, "percentunit", 0, [(None, palette.BAD), (0, palette.GOOD)]),
+            Column("Burn 1 h", _burn_rate(measured), _BURN_UNIT, 1, [(None, palette.GOOD), (1, palette.BAD)]),
+            Column("Covered 30 d", _coverage("30d", month, measured), "percentunit", 1),
+            Column("Covered", _coverage(RANGE, "$__range_s", measured), "percentunit", 1, _COVERED),
         ],
-        first="Budget left, 30 days",
+        first="Budget left",
         link=("Only this system", f"{link_to(AVAILABILITY_UID)}&var-system=${{__data.fields.System}}"),
     )
 
@@ -199,12 +200,12 @@ def _ages(colours: dict[str, str]) -> Panel:
 
 def _without_verdict() -> Panel:
     per_second = rate(metrics.UNKNOWN, RATE, **_SCOPE)
-    unknown = or_zero(f"60 * {total(per_second, 'cause')} > 0", total(per_second), cause="none")
+    unknown = or_zero(f"60 * {total(per_second, 'cause')} > 0", total(per_second), cause=NOTHING)
     return time_series(
         "Runs without a verdict a minute, by cause",
         "Is the prober itself in trouble? Such runs count neither as up nor as down.",
         [Query(unknown, "{{cause}}")],
-        colours=palette.CAUSES | {"none": palette.GOOD},
+        colours=palette.CAUSES | {NOTHING: palette.GOOD},
         stacked=True,
     )
 
@@ -212,7 +213,7 @@ def _without_verdict() -> Panel:
 def _instrument() -> list[Band]:
     return [
         Band(7, [_lateness(), _loop_lag(), _ledger_writes()]),
-        Band(7, [_skipped(), _windows(), _schedule(), _versions(), _config_age()], [6, 6, 6, 3, 3]),
+        Band(10, [_skipped(), _schedule(), _windows(), _versions(), _config_age()], [5, 9, 4, 3, 3]),
     ]
 
 
@@ -292,7 +293,7 @@ def _versions() -> Panel:
 
 def _config_age() -> Panel:
     return stat(
-        "Configuration read",
+        "Config read",
         "How old is the configuration that is being measured?",
         [Query(f"time() - min({select(metrics.CONFIG_LOADED)})", instant=True)],
         unit="s",

@@ -10,7 +10,7 @@ from config.promql import increase, quantile, rate, ratio, select, total
 from dashboards import palette
 from dashboards.grafana import JsonObject, dashboard, variable
 from dashboards.layout import Band, Section
-from dashboards.panels import Column, Query, Steps, stat, table, text, time_series
+from dashboards.panels import NOTHING, Column, Query, Steps, stat, table, text, time_series
 from dashboards.shared import (
     AVAILABILITY_UID,
     CAMPAIGN_UID,
@@ -64,7 +64,7 @@ def build(configuration: Configuration) -> JsonObject:
         ),
         Band(8, [_arrivals(), _failures()]),
         Band(8, [_in_flight(), _response_times(limits)]),
-        Band(8, [_journeys(limits), _steps(limits)]),
+        Band(9, [_journeys(limits), _steps(limits)]),
         Section(
             "Generator health", [Band(7, [_lateness(), _cpu(), _lost()], [10, 10, 4])], "Was the generator the limit?"
         ),
@@ -207,7 +207,7 @@ def _failures() -> Panel:
         "Failed journeys a minute, by reason",
         "Why do journeys fail? 'none' at 0 means that nothing failed.",
         [Query(per_minute_by_reason(rate(load.FAILED_BY_REASON, RATE, **_SCOPE)), "{{reason}}")],
-        colours=palette.REASONS | {"none": palette.GOOD},
+        colours=palette.REASONS | {NOTHING: palette.GOOD},
         stacked=True,
     )
 
@@ -220,7 +220,7 @@ def _in_flight() -> Panel:
             Query(total(select(load.IN_FLIGHT, **_SCOPE)), "in flight"),
             Query(total(rate(load.REQUESTS, RATE, **_SCOPE)), "answers a second"),
         ],
-        colours={"in flight": palette.WARNING, "answers a second": palette.NEUTRAL},
+        colours={"in flight": palette.FLIGHT, "answers a second": palette.NEUTRAL},
     )
 
 

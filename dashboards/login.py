@@ -45,22 +45,31 @@ lines first. A waiting room is never a success by itself, and `waiting_room_bypa
 def probes_by_channel(configuration: Configuration) -> dict[Channel, list[str]]:
     """Return the probes that walk a login journey, by channel; a channel without any is absent."""
     found: dict[Channel, list[str]] = {}
-    for _, name, probe in configuration.probes():
-        if isinstance(probe, JourneyProbe) and probe.journey in JOURNEYS:
-            found.setdefault(probe.channel, []).append(name)
+    for _, name, channel in _login_probes(configuration):
+        found.setdefault(channel, []).append(name)
     return dict(sorted(found.items(), reverse=True))
+
+
+def _login_probes(configuration: Configuration) -> list[tuple[str, str, Channel]]:
+    """Return system, name and channel of each probe that walks a login journey."""
+    return [
+        (system, name, probe.channel)
+        for system, name, probe in configuration.probes()
+        if isinstance(probe, JourneyProbe) and probe.journey in JOURNEYS
+    ]
 
 
 def build(configuration: Configuration) -> JsonObject:
     """Return the dashboard as plain data."""
     channels = probes_by_channel(configuration)
+    systems = "|".join(sorted({system for system, _, _ in _login_probes(configuration)}))
     colours = palette.probes(configuration)
     every = "|".join(name for names in channels.values() for name in names)
     parts: list[Band | Section] = [
         Band(5, [text("Purpose", "What is this dashboard for?", _PURPOSE)]),
         Band(
             4,
-            [_states_now(), failing_now(**_SCOPE), firing_alerts(), oldest_success(**_SCOPE)],
+            [_states_now(), failing_now(**_SCOPE), firing_alerts(systems), oldest_success(**_SCOPE)],
             [12, 4, 4, 4],
         ),
         Band(6, [probe_states({"Availability": AVAILABILITY_UID}, **_SCOPE)]),

@@ -19,12 +19,13 @@ NEUTRAL = "#0072B2"
 
 _HUES = ("#4477AA", "#44AA99", "#CC6677", "#AA4499", "#999933", "#33BBEE", "#117733")
 """Tol's muted set without its palest and darkest colours, which vanish on a light or on a dark page; in their place
-the blue of his bright set and the cyan of his vibrant one. Contrast with white 2.2 or more, with Grafana's dark page 3.1.
+the blue of his bright set and the cyan of his vibrant one. Contrast is 2.2 or more with white, 3.1 with Grafana's dark.
 """
 
 WINDOWS = {"planned": PLANNED, "overrun": WARNING, "aftermath": "#CC79A7", "closed": UNKNOWN}
 CHANNELS = {"web": NEUTRAL, "app": "#CC79A7"}
-PERCENTILES = {"p50": PLANNED, "p95": NEUTRAL, "p99": BAD}
+PERCENTILES = {"p50": "#66CCEE", "p95": NEUTRAL, "p99": "#AA4499"}
+FLIGHT = "#CC79A7"
 CAUSES = {"broken_probe": BAD, "cancelled": UNKNOWN, "overloaded": WARNING, "own_network": NEUTRAL}
 PHASES = {"resolve": "#33BBEE", "connect": "#44AA99", "first_byte": "#999933", "transfer": "#AA4499"}
 

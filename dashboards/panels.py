@@ -16,6 +16,9 @@ Labels = Mapping[float, tuple[str, str]]
 Steps = Sequence[tuple[float | None, str]]
 """Thresholds: (from this value on, colour); the first value is None."""
 
+NOTHING = "none"
+"""Name of the series that stands at 0 while nothing happens."""
+
 _LAST: JsonObject = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 
 
@@ -76,6 +79,8 @@ def stat(
             "justifyMode": "center",
             "orientation": "auto",
             "reduceOptions": _LAST,
+            # The same size everywhere: by itself Grafana makes short figures huge and long ones small.
+            "text": {"titleSize": 14, "valueSize": 20 if labels else 32},
             "textMode": show,
             "wideLayout": False,
         },
@@ -132,7 +137,9 @@ def table(
     """
     fields = {f"Value #{chr(ord('A') + index)}": column for index, column in enumerate(columns)}
     heading = key.capitalize()
-    opening = [{"id": "links", "value": [{"title": link[0], "url": link[1]}]}] if link else []
+    opening: list[JsonObject] = [{"id": "custom.width", "value": 160}]
+    if link:
+        opening.append({"id": "links", "value": [{"title": link[0], "url": link[1]}]})
     order = {name: index for index, name in enumerate([key, *fields])}
     return _visual(
         "table",
@@ -145,7 +152,7 @@ def table(
             "showHeader": True,
             "sortBy": [{"displayName": first.removeprefix("-"), "desc": first.startswith("-")}] if first else [],
         },
-        field={"custom": {"align": "auto", "cellOptions": {"type": "auto"}}, "noValue": "-"},
+        field={"custom": {"align": "auto", "cellOptions": {"type": "auto"}, "minWidth": 60}, "noValue": "-"},
         overrides=[_override(heading, opening), *(_override(column.title, _cells(column)) for column in columns)],
         transformations=[
             {"id": "merge", "options": {}},
@@ -199,7 +206,7 @@ def time_series(
         thresholdsStyleMode="dashed" if lines_at else "off",
         tooltipMode="multi",
         tooltipSort="desc",
-        overrides=_coloured(colours),
+        overrides=_coloured(colours) + ([_override(NOTHING, _AS_LINE)] if stacked else []),
         extraJson={
             "options": {"legend": {"showLegend": not alone} | (_RANKED if ranked else {})},
             # grafanalib takes whole numbers only.
@@ -207,6 +214,12 @@ def time_series(
         },
     )
 
+
+_AS_LINE: list[JsonObject] = [
+    {"id": "custom.drawStyle", "value": "line"},
+    {"id": "custom.lineWidth", "value": 2},
+]
+"""A bar of height 0 would not be seen."""
 
 _RANKED: JsonObject = {
     "calcs": ["max"],

@@ -9,7 +9,7 @@ from grafanalib.core import Panel
 from config.promql import or_zero, quantile, rate, select, total
 from dashboards import palette
 from dashboards.grafana import JsonObject, annotation
-from dashboards.panels import Labels, Query, Steps, stat, time_series, timeline
+from dashboards.panels import NOTHING, Labels, Query, Steps, stat, time_series, timeline
 from loadtests import metrics as load
 from monitors import metrics
 
@@ -37,30 +37,35 @@ def link_to(uid: str) -> str:
 def failing_now(**scope: str) -> Panel:
     """Count the probes whose last verdict was fail."""
     return stat(
-        "Probes failing now",
+        "Probes failing",
         "How many probes failed in their last run?",
         [Query(f"sum({select(metrics.SUCCESS, **scope)} == bool 0)", instant=True)],
         steps=NONE_IS_GOOD,
     )
 
 
-def firing_alerts() -> Panel:
-    """Count the firing alerts; ALERTS is Prometheus's own series."""
+def firing_alerts(systems: str) -> Panel:
+    """Count the firing alerts of systems (a regular expression), and those of no system, such as a dead monitor.
+
+    ALERTS is Prometheus's own series.
+    """
     return stat(
         "Alerts firing",
         "Which notices are out? The rules and their runbooks are in docs/runbooks of the project.",
         [
-            Query(_firing("page"), "page", instant=True),
-            Query(_firing("ticket"), "ticket", instant=True, steps=[(None, palette.GOOD), (1, palette.WARNING)]),
+            Query(_firing("page", systems), "page", instant=True),
+            Query(
+                _firing("ticket", systems), "ticket", instant=True, steps=[(None, palette.GOOD), (1, palette.WARNING)]
+            ),
         ],
         steps=NONE_IS_GOOD,
         show="value_and_name",
     )
 
 
-def _firing(severity: str) -> str:
+def _firing(severity: str, systems: str) -> str:
     """Count the firing alerts of a severity; one that fires by several pairs of windows is one."""
-    selected = f'ALERTS{{alertstate="firing", severity="{severity}"}}'
+    selected = f'ALERTS{{alertstate="firing", severity="{severity}", system=~"|{systems}"}}'
     return f"count(count by (alertname, system, vantage) ({selected})) {_OTHERWISE_0}"
 
 
@@ -94,14 +99,14 @@ def failed_by_reason(**scope: str) -> Panel:
         "Failed runs a minute, by reason",
         "Why do probes fail? 'none' at 0 means that nothing failed.",
         [Query(per_minute_by_reason(rate(metrics.FAILURES_BY_REASON, RATE, **scope)), "{{reason}}")],
-        colours=palette.REASONS | {"none": palette.GOOD},
+        colours=palette.REASONS | {NOTHING: palette.GOOD},
         stacked=True,
     )
 
 
 def per_minute_by_reason(per_second: str) -> str:
     """Return events a minute for each reason that occurred, or one series 'none' at 0."""
-    return or_zero(f"60 * {total(per_second, 'reason')} > 0", total(per_second), reason="none")
+    return or_zero(f"60 * {total(per_second, 'reason')} > 0", total(per_second), reason=NOTHING)
 
 
 def latency_by_probe(colours: Mapping[str, str], **scope: str) -> Panel:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
 from urllib.parse import urlencode
@@ -30,7 +30,7 @@ from journeys.reasons import Reason
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)  # not frozen: making one is part of what each simulated request costs
 class Request:
     """One request of a citizen to a system of the estate; `path` is relative to that system's base URL."""
 
@@ -40,7 +40,7 @@ class Request:
     method: Method = "GET"
     body: bytes = b""
     content_type: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Wait:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Response:
     """The answer to a `Request`, after redirects. `headers` are raw pairs, `body` is decoded from gzip."""
 

@@ -28,7 +28,7 @@ from journeys import JourneyFailed, Reason, Request
 from loadtests.http1 import Connection, Origin, split_url
 from loadtests.plan import Crowd, Plan
 from loadtests.statistics import Second
-from loadtests.walk import Walk, common_headers
+from loadtests.walk import Walk
 
 SWEEP = 0.05
 """Seconds between looks at requests past their time-out; also measures the loop's lag."""
@@ -62,7 +62,6 @@ class Engine:
         self._seconds: deque[Second] = deque()
         self._stop = False
         self._drain_until = float("inf")
-        self._common: dict[Origin, str] = {}
         self._cpu = 0.0
         self._expected_sweep = 0.0
         self._tls = _tls_context(plan)
@@ -162,13 +161,6 @@ class Engine:
         walk.resume()
 
     # --- what walks ask for and report
-
-    def common_headers(self, origin: Origin) -> str:
-        """Return the headers of every request to an origin."""
-        text = self._common.get(origin)
-        if text is None:
-            text = self._common[origin] = common_headers(origin)
-        return text
 
     def allows(self, host: str) -> bool:
         """Tell whether the environment allows traffic to a host."""

@@ -27,7 +27,7 @@ from urllib.parse import urljoin
 
 from journeys import Citizen, JourneyDefinition, JourneyFailed, Reason, Request, Response, Think
 from loadtests.cookies import Jar
-from loadtests.http1 import USER_AGENT, Connection, Origin, explain_connect_error, split_url
+from loadtests.http1 import Connection, Origin, explain_connect_error, split_url
 
 if TYPE_CHECKING:
     from loadtests.engine import Engine
@@ -129,17 +129,25 @@ class Walk:
 
     # --- requests
 
-    def _go(self, origin: Origin, path: str, body: bytes, content_type: str, headers: Mapping[str, str]) -> None:
+    def _go(
+        self,
+        origin: Origin,
+        path: str,
+        body: bytes = b"",
+        content_type: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         """Send a request on this citizen's connection to the origin, or on a new one."""
         self._path = path
-        head = [f"{self._method} {path} HTTP/1.1\r\n{self._engine.common_headers(origin)}"]
-        cookies = self._jar.header(origin.host, path, secure=origin.secure, now=time()) if len(self._jar) else ""
-        if cookies:
-            head.append(f"Cookie: {cookies}\r\n")
+        head = f"{self._method} {path} HTTP/1.1\r\n{origin.headers}"
+        if len(self._jar):
+            cookies = self._jar.header(origin.host, path, secure=origin.secure, now=time())
+            head += f"Cookie: {cookies}\r\n" if cookies else ""
         if body or self._method in {"POST", "PUT"}:
-            head.append(f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n")
-        head += [f"{name}: {value}\r\n" for name, value in headers.items()]
-        data = "".join(head).encode("latin-1") + b"\r\n" + body
+            head += f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
+        if headers:
+            head += "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        data = f"{head}\r\n".encode("latin-1") + body
         self._engine.watch(self)
         self._origin, self._data = origin, data
         connection = self._connections.get(origin)
@@ -195,10 +203,8 @@ class Walk:
     def _redirect(self, status: int, location: str) -> None:
         """Follow one redirect, to allowed hosts only; the step is measured when its last answer is there."""
         self._redirects += 1
-        origin = self._origin
-        base = f"{'https' if origin.secure else 'http'}://{origin.host_header}{self._path}"
         try:
-            target, path = split_url(urljoin(base, location))
+            target, path = split_url(urljoin(self._origin.url + self._path, location))
         except ValueError:
             self.fail(Reason.UNEXPECTED_REDIRECT, "redirect to something that is not http(s)")
             return
@@ -212,7 +218,7 @@ class Walk:
             self._go(target, path, request.body, request.content_type, request.headers)
         else:
             self._method = "GET"
-            self._go(target, path, b"", "", {})
+            self._go(target, path)
 
     # --- the end
 
@@ -243,10 +249,3 @@ class Walk:
     def _close_idle(self, ticket: int) -> None:
         if ticket == self.ticket:
             self.close_connections()
-
-
-def common_headers(origin: Origin) -> str:
-    """Return the headers that every request to an origin carries."""
-    return (
-        f"Host: {origin.host_header}\r\nUser-Agent: {USER_AGENT}\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate\r\n"
-    )

@@ -89,7 +89,7 @@ def walk_by_hand(journey: str, citizen: Citizen, answers: Mapping[str, tuple[int
 
 
 async def _send(session: aiohttp.ClientSession, base_url: str, request: Request) -> Response:
-    headers = {**request.headers, "Content-Type": request.content_type} if request.content_type else request.headers
+    headers = dict(request.headers or {}) | ({"Content-Type": request.content_type} if request.content_type else {})
     async with session.request(
         request.method, base_url + request.path, data=request.body or None, headers=headers
     ) as answer:

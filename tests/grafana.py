@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from dashboards.preview import asking
+from dashboards.preview.asking import fill, label_values, query_variables
 from tests.prometheus import SCRAPE_INTERVAL, Prometheus
 
 Json = dict[str, Any]
@@ -36,35 +37,9 @@ def queries(dashboard: Json) -> Iterator[Asked]:
         yield Asked(f"annotation '{mark['name']}'", mark["expr"], instant=False)
 
 
-def query_variables(dashboard: Json) -> list[Json]:
-    """Return the variables whose values Prometheus gives."""
-    return [variable for variable in dashboard["templating"]["list"] if variable["type"] == "query"]
-
-
-def label_values(variable: Json) -> tuple[str, str]:
-    """Return the selector and the label of a variable's query."""
-    match = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"])
-    assert match, f"not label_values(selector, label): {variable['query']}"
-    return match[1], match[2]
-
-
-def fill(text: str, values: Mapping[str, str]) -> str:
-    """Put values in the place of $name and ${name}. Raises `KeyError` for a variable without a value."""
-    return re.sub(r"\$(?:\{(\w+)(?::\w+)?\}|(\w+))", lambda match: values[match[1] or match[2]], text)
-
-
 def times(interval: float, seconds: float) -> dict[str, str]:
-    """Return Grafana's own variables for a panel with one point every `interval` over a range of `seconds`.
-
-    $__rate_interval = max(interval + scrape, 4 * scrape).
-    """
-    rate = max(interval + SCRAPE_INTERVAL, 4 * SCRAPE_INTERVAL)
-    return {
-        "__interval": f"{interval:g}s",
-        "__rate_interval": f"{rate:g}s",
-        "__range": f"{seconds:g}s",
-        "__range_s": f"{seconds:g}",
-    }
+    """Return Grafana's own variables for a panel with one point every `interval` over a range of `seconds`."""
+    return asking.times(interval, seconds, SCRAPE_INTERVAL)
 
 
 def complaints(prometheus: Prometheus, dashboard: Json, *, interval: float = 1.0, seconds: float = 60.0) -> list[str]:

@@ -1,11 +1,12 @@
 """Pictures of the dashboards with live data, for the README: `python -m tests.pictures`, or `make dashboard-pictures`.
 
 A replica, a monitor and a load run under a real Prometheus for some minutes; meanwhile things break, so that there is
-something to be seen. Needs Debian's `prometheus` and `chromium`.
+something to be seen. Needs Debian's `prometheus`, `chromium` and `pngquant`.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,6 @@ from config import load
 from demo.processes import Child, complete
 from demo.stage import Stage, stage
 from tests.conftest import ROOT
-from tests.png import cropped, read, write
 from tests.prometheus import free_port, running
 
 INTERVAL = 2.0
@@ -45,7 +45,7 @@ ORDERS = (
 )
 """What breaks and mends: part of the load run, order to the replica."""
 
-WIDTH, TALLEST = 1280, 4000
+WIDTH = 1280
 CHROMIUM = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -94,13 +94,25 @@ def preview(house: Played, out: Path) -> list[Path]:
 
 
 def picture(page: Path, target: Path, theme: str = "light") -> None:
-    """Take a picture of a page, as tall as the page is, with at most 256 colours."""
+    """Take a picture of a page, as tall as the page says it is, with few colours."""
+    found = re.search(r"<body style=\"width: (\d+)px; height: (\d+)px", page.read_text(encoding="utf-8"))
+    assert found, f"{page} does not say how large it is"
     with tempfile.TemporaryDirectory() as folder:
         shot = Path(folder) / "shot.png"
         command = [_program("chromium"), *CHROMIUM, f"--user-data-dir={folder}/profile", f"--screenshot={shot}"]
-        command += [f"--window-size={WIDTH},{TALLEST}", f"{page.resolve().as_uri()}#{theme}"]
+        command += [f"--window-size={found[1]},{found[2]}", f"{page.resolve().as_uri()}#{theme}"]
         subprocess.run(command, check=True, capture_output=True, timeout=60)
-        write(target, cropped(read(shot)))
+        fewer = [
+            _program("pngquant"),
+            "--force",
+            "--strip",
+            "--nofs",
+            "--speed=1",
+            f"--output={target}",
+            "128",
+            str(shot),
+        ]
+        subprocess.run(fewer, check=True, capture_output=True, timeout=60)
     if target.stat().st_size > LARGEST:
         sys.exit(f"{target} has {target.stat().st_size} bytes; at most {LARGEST} are wanted")
 

@@ -71,7 +71,11 @@ class Prometheus:
 
 @contextmanager
 def running(
-    program: str, folder: Path, targets: Mapping[str, str], rules: Sequence[Path] = (), interval: float = SCRAPE_INTERVAL
+    program: str,
+    folder: Path,
+    targets: Mapping[str, str],
+    rules: Sequence[Path] = (),
+    interval: float = SCRAPE_INTERVAL,
 ) -> Iterator[Prometheus]:
     """Start Prometheus on `targets` (job name to host:port of /metrics); stop it by its process id at the end.
 

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from dashboards import palette
 from dashboards.grafana import JsonObject
 from dashboards.preview.asking import Answer, name
-from dashboards.preview.axes import CHARACTER
+from dashboards.preview.axes import text_width
 from dashboards.preview.markdown import to_html
 from dashboards.preview.plots import Canvas, Line, Style, graph, states
 from dashboards.preview.prometheus import Series
@@ -33,18 +33,26 @@ LINE = 18.0
 
 @dataclass(frozen=True)
 class Settings:
-    """The field settings of one series or column: the panel's defaults, with what overrides them by name."""
+    """The field settings of one series or column: the panel's defaults, with what overrides them by name.
+
+    A key such as `custom.lineWidth` reaches into a group; what is not set is None.
+    """
 
     defaults: Mapping[str, Any]
-    overrides: Mapping[str, Any] = field(default_factory=dict)
+    overrides: Mapping[str, Any]
 
     def __getitem__(self, key: str) -> Any:
-        return self.overrides.get(key, self.defaults.get(key))
+        if key in self.overrides:
+            return self.overrides[key]
+        outer, _, inner = key.partition(".")
+        value = self.defaults.get(outer)
+        return value.get(inner) if value and inner else value
 
     @property
     def steps(self) -> Sequence[dict[str, Any]]:
         """The thresholds."""
-        return (self["thresholds"] or {}).get("steps") or [{"value": None, "color": palette.UNKNOWN}]
+        steps: list[dict[str, Any]] = self["thresholds"]["steps"] if self["thresholds"] else []
+        return steps or [{"value": None, "color": palette.UNKNOWN}]
 
     def look(self, value: float) -> tuple[str, str]:
         """Return the text and the colour of a value: its mapping, else figure and threshold."""
@@ -52,7 +60,7 @@ class Settings:
             found = mapping["options"].get(f"{value:g}")
             if found:
                 return found["text"], found["color"]
-        return write(value, self["unit"] or "short", self["decimals"]), self.colour or colour_at(value, self.steps)
+        return write(value, self["unit"], self["decimals"]), self.colour or colour_at(value, self.steps)
 
     @property
     def colour(self) -> str | None:
@@ -94,21 +102,20 @@ def _stat(panel: JsonObject, answers: Sequence[Answer], canvas: Canvas) -> Marku
     tiles = []
     for called, series in _named(answers):
         text, colour = settings(panel, called).look(series.points[-1][1])
-        tiles.append((called if "name" in mode else "", "" if mode == "name" else text, colour))
+        title, figure = {"value": ("", text), "name": ("", called), "value_and_name": (called, text)}[mode]
+        tiles.append((title, figure, colour))
     if not tiles:
-        tiles = [("", settings(panel)["noValue"] or "No data", colour_at(-math.inf, settings(panel).steps))]
-    if mode == "name":
-        tiles = [("", called, colour) for called, _, colour in tiles]
+        tiles = [("", settings(panel)["noValue"], palette.UNKNOWN)]
     room = canvas.width / len(tiles) - 24
-    named = any(called for called, _, _ in tiles)
-    value = _fitting((text for _, text, _ in tiles), room, (canvas.height - 16) * (0.5 if named else 0.8))
-    title = _fitting((called for called, _, _ in tiles), room, 18.0)
+    wanted = panel["options"]["text"]
+    value = _fitting((text for _, text, _ in tiles), room, wanted["valueSize"])
+    title = _fitting((called for called, _, _ in tiles), room, wanted["titleSize"])
     return _macro("stat", tiles=tiles, filled=filled, value_size=value, name_size=title)
 
 
 def _fitting(texts: Iterable[str], width: float, tallest: float) -> float:
     """Return the size of letters (px) at which the longest text fits."""
-    return min(tallest, 60.0, width / (0.62 * max(1, *map(len, texts), 1)))
+    return min(tallest, width / max(1.0, *(text_width(text, 1) for text in texts)))
 
 
 def _bars(panel: JsonObject, answers: Sequence[Answer], _canvas: Canvas) -> Markup:
@@ -142,7 +149,9 @@ def _table(panel: JsonObject, answers: Sequence[Answer], _canvas: Canvas) -> Mar
         ]
         for keys, values in ordered
     ]
-    return _macro("table", heads=heads, rows=cells, keys=len(fields))
+    return _macro(
+        "table", heads=[(head, settings(panel, head)["custom.width"]) for head in heads], rows=cells, keys=len(fields)
+    )
 
 
 def _cell(panel: JsonObject, title: str, value: float | None) -> tuple[str, str]:
@@ -155,19 +164,15 @@ def _cell(panel: JsonObject, title: str, value: float | None) -> tuple[str, str]
 
 def _time_series(panel: JsonObject, answers: Sequence[Answer], canvas: Canvas) -> Markup:
     lines = _lines(panel, answers)
-    defaults = panel["fieldConfig"]["defaults"]
-    custom = defaults["custom"]
+    rules = settings(panel)
+    dashed = rules["custom.thresholdsStyle"]["mode"] == "dashed"
     style = Style(
-        unit=defaults["unit"] or "short",
-        top=defaults["max"],
-        soft_top=custom["axisSoftMax"],
-        stacked=custom["stacking"]["mode"] == "normal",
-        bars=custom["drawStyle"] == "bars",
-        width=custom["lineWidth"],
-        opacity=custom["fillOpacity"] / 100,
-        thresholds=[(step["value"], step["color"]) for step in defaults["thresholds"]["steps"][1:]]
-        if custom["thresholdsStyle"]["mode"] == "dashed"
-        else [],
+        unit=rules["unit"],
+        top=rules["max"],
+        soft_top=rules["custom.axisSoftMax"],
+        stacked=rules["custom.stacking"]["mode"] == "normal",
+        opacity=rules["custom.fillOpacity"] / 100,
+        thresholds=[(step["value"], step["color"]) for step in rules.steps[1:]] if dashed else [],
     )
     legend = panel["options"]["legend"]
     entries = _legend(panel, lines, style.unit) if legend["showLegend"] else []
@@ -191,10 +196,9 @@ class Entry:
 
 
 _CALCULATIONS: Mapping[str, tuple[str, Callable[[Sequence[float]], float]]] = {
-    "lastNotNull": ("Last *", lambda values: values[-1]),
     "max": ("Max", max),
 }
-"""Grafana's names of calculations: the heading of their column, and what they do."""
+"""Calculations of a legend by Grafana's name: the heading of their column, and what they do."""
 
 
 def _legend(panel: JsonObject, lines: Sequence[Line], unit: str) -> list[Entry]:
@@ -206,7 +210,7 @@ def _legend(panel: JsonObject, lines: Sequence[Line], unit: str) -> list[Entry]:
         found.append((line, {heading: calculate(values) for heading, calculate in work if values}))
     if order := options.get("sortBy"):
         found.sort(key=lambda each: each[1].get(order, -math.inf), reverse=options["sortDesc"])
-    decimals = panel["fieldConfig"]["defaults"]["decimals"]
+    decimals = settings(panel)["decimals"]
     return [
         Entry(line.name, line.colour, {heading: write(value, unit, decimals) for heading, value in figures.items()})
         for line, figures in found
@@ -216,14 +220,14 @@ def _legend(panel: JsonObject, lines: Sequence[Line], unit: str) -> list[Entry]:
 def _legend_width(entries: Sequence[Entry]) -> float:
     columns = [[entry.name for entry in entries]]
     columns += [[heading, *(entry.figures[heading] for entry in entries)] for heading in entries[0].figures]
-    return sum(max(map(len, column)) * CHARACTER + 14 for column in columns) + 24
+    return sum(max(map(text_width, column)) + 14 for column in columns) + 24
 
 
 def _legend_rows(names: Sequence[str], width: float) -> int:
     """Count the lines that entries beside each other need."""
     rows, used = int(bool(names)), 0.0
     for text in names:
-        room = len(text) * CHARACTER + 34
+        room = text_width(text) + 34
         if used and used + room > width:
             rows, used = rows + 1, 0.0
         used += room
@@ -246,7 +250,12 @@ def _lines(panel: JsonObject, answers: Sequence[Answer]) -> list[Line]:
     """Return the series; one without a fixed colour gets one of its own."""
     named = _named(answers)
     others = palette.spread(called for called, _ in named if not settings(panel, called).colour)
-    return [Line(called, series.points, settings(panel, called).colour or others[called]) for called, series in named]
+    found = []
+    for called, series in named:
+        rules = settings(panel, called)
+        bars = rules["custom.drawStyle"] == "bars"
+        found.append(Line(called, series.points, rules.colour or others[called], bars, rules["custom.lineWidth"]))
+    return found
 
 
 def _macro(called: str, **values: object) -> Markup:

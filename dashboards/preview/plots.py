@@ -8,7 +8,7 @@ from datetime import datetime, tzinfo
 from html import escape
 
 from dashboards.preview.asking import stretches
-from dashboards.preview.axes import CHARACTER, Scale, Tick, time_ticks, top_of, value_ticks
+from dashboards.preview.axes import Scale, Tick, text_width, time_ticks, top_of, value_ticks
 from dashboards.preview.prometheus import Point
 
 _BOTTOM = 22.0
@@ -17,11 +17,13 @@ _BOTTOM = 22.0
 
 @dataclass(frozen=True)
 class Line:
-    """One series to be drawn."""
+    """One series to be drawn, as bars or as a line of some width."""
 
     name: str
     points: Sequence[Point]
     colour: str
+    bars: bool
+    width: float
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,12 @@ class Canvas:
 
 @dataclass(frozen=True)
 class Style:
-    """How a graph is drawn: its unit, the ends of its axis, bars or lines, and lines at thresholds."""
+    """How a graph is drawn: its unit, the end of its axis, stacked or not, areas, and lines at thresholds."""
 
     unit: str
     top: float | None
     soft_top: float | None
     stacked: bool
-    bars: bool
-    width: float
     opacity: float
     thresholds: Sequence[tuple[float, str]] = ()
 
@@ -66,12 +66,12 @@ def graph(lines: Sequence[Line], style: Style, canvas: Canvas) -> str:
     layers = _stack(lines) if style.stacked else [[(at, 0.0, value) for at, value in line.points] for line in lines]
     top = top_of((high for layer in layers for _, _, high in layer), style.top, style.soft_top)
     ticks = value_ticks(top, style.unit, canvas.height - _BOTTOM)
-    left = max(len(tick.label) for tick in ticks) * CHARACTER + 10
+    left = max(text_width(tick.label) for tick in ticks) + 10
     x = Scale(canvas.start, canvas.end, left, canvas.width - 8)
     y = Scale(0, top, canvas.height - _BOTTOM, 8)
     parts = [_grid(ticks, x, y), _times(x, canvas), *(_region(region, x, y) for region in canvas.regions)]
     parts += [
-        _bars(line, layer, canvas, x, y) if style.bars else _curve(line, layer, style, canvas.step, x, y)
+        _bars(line, layer, canvas, x, y) if line.bars else _curve(line, layer, style, canvas.step, x, y)
         for line, layer in zip(lines, layers, strict=True)
     ]
     parts += [
@@ -84,7 +84,7 @@ def graph(lines: Sequence[Line], style: Style, canvas: Canvas) -> str:
 
 def states(lines: Sequence[Line], look: Callable[[float], tuple[str, str]], canvas: Canvas) -> str:
     """Draw a row of coloured stretches for each series; `look` gives the text and the colour of a value."""
-    left = max((len(line.name) for line in lines), default=0) * CHARACTER + 10
+    left = max((text_width(line.name) for line in lines), default=0) + 14
     x = Scale(canvas.start, canvas.end, left, canvas.width - 8)
     row = (canvas.height - _BOTTOM) / max(1, len(lines))
     parts = [_times(x, canvas)]
@@ -127,7 +127,7 @@ def _curve(line: Line, layer: Layer, style: Style, step: float, x: Scale, y: Sca
         parts.append(
             f'<path d="M{places[0][0]:.1f} {y(0):.1f}L{path}V{y(0):.1f}Z" fill="{line.colour}"'
             f' opacity="{style.opacity:g}"/>'
-            f'<path d="M{path}" fill="none" stroke="{line.colour}" stroke-width="{style.width:g}"'
+            f'<path d="M{path}" fill="none" stroke="{line.colour}" stroke-width="{line.width:g}"'
             ' stroke-linejoin="round"/>'
         )
     return "".join(parts)

@@ -117,7 +117,7 @@ async def _no_second_attempt(request: aiohttp.ClientRequest, send: aiohttp.Clien
 async def _fetch(request: Request, session: aiohttp.ClientSession, environment: Environment, track: Track) -> Response:
     """Send one request of the journey and follow its redirects, to allowed hosts only. Raises `JourneyFailed`."""
     method, body = request.method, request.body
-    headers = dict(request.headers)
+    headers = dict(request.headers or {})
     if request.content_type:
         headers["Content-Type"] = request.content_type
     url = URL(environment.endpoints[request.system] + request.path)

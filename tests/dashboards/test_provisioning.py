@@ -11,10 +11,11 @@ import pytest
 import yaml
 
 from config import Configuration
+from dashboards.preview.asking import query_variables
 from dashboards.provisioning import dashboards, texts
 from loadtests import metrics as load
 from monitors import metrics
-from tests.grafana import panels, queries, query_variables, times
+from tests.grafana import panels, queries, times
 
 NAMES = ["availability", "campaign", "login"]
 DECLARED = {metric.name: metric for metric in (*metrics.ALL, *load.ALL)}

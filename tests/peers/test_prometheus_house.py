@@ -97,13 +97,13 @@ def test_every_query_returns_numbers_and_a_dead_replica_shows(house: House, conf
     house.prometheus.wait_for(f"count({metrics.LAST_SUCCESS}) == {probes}", 40)
     house.prometheus.wait_for(f"count_over_time({load.PROGRESS}[1m]) >= 10", 40)
     house.prometheus.wait_for(f"min(count_over_time({metrics.RUNS}[1m])) >= 10", 40)
-    assert figures(house.prometheus, built["availability"], "Probes failing now") == [0.0], house.log()
+    assert figures(house.prometheus, built["availability"], "Probes failing") == [0.0], house.log()
     for name, dashboard in built.items():
         assert complaints(house.prometheus, dashboard, interval=POINTS) == [], f"{name}\n{house.log()}"
 
     house.replica.terminate()
     house.prometheus.wait_for(f"count({metrics.SUCCESS} == 0) == {probes}", 30)
     house.prometheus.wait_for(f"sum(increase({metrics.FAILURES_BY_REASON}[10s])) >= {probes}", 30)
-    assert figures(house.prometheus, built["availability"], "Probes failing now") == [probes]
+    assert figures(house.prometheus, built["availability"], "Probes failing") == [probes]
     for name, dashboard in built.items():
         assert complaints(house.prometheus, dashboard, interval=POINTS) == [], f"{name}\n{house.log()}"
