@@ -30,7 +30,7 @@ from journeys.reasons import Reason
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 
 
-@dataclass(slots=True, eq=False)  # not frozen: making one is part of what each simulated request costs
+@dataclass(slots=True)  # not frozen: making one is part of what each simulated request costs
 class Request:
     """One request of a citizen to a system of the estate; `path` is relative to that system's base URL."""
 
@@ -57,7 +57,7 @@ class Wait:
     seconds: float
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True)
 class Response:
     """The answer to a `Request`, after redirects. `headers` are raw pairs, `body` is decoded from gzip."""
 

@@ -102,8 +102,8 @@ def _stat(panel: JsonObject, answers: Sequence[Answer], canvas: Canvas) -> Marku
     tiles = []
     for called, series in _named(answers):
         text, colour = settings(panel, called).look(series.points[-1][1])
-        title, figure = {"value": ("", text), "name": ("", called), "value_and_name": (called, text)}[mode]
-        tiles.append((title, figure, colour))
+        heading, figure = {"value": ("", text), "name": ("", called), "value_and_name": (called, text)}[mode]
+        tiles.append((heading, figure, colour))
     if not tiles:
         tiles = [("", settings(panel)["noValue"], palette.UNKNOWN)]
     room = canvas.width / len(tiles) - 24

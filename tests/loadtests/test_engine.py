@@ -263,7 +263,7 @@ def test_cookies_and_redirects_are_followed_on_one_connection(one_journey):
 
     def two_steps(_citizen: Citizen) -> Journey:
         yield from fetch("one", "website", "/login", form={"user": "x"}, contains="Hello")
-        yield Think(0.05)
+        yield Think(1.5)
         yield Wait(0.05)
         yield from fetch("two", "website", "/again", contains="Hello")
 
@@ -279,7 +279,7 @@ def test_cookies_and_redirects_are_followed_on_one_connection(one_journey):
     with server(answer) as url:
         results, engine = run(plan(url, seconds=0.5, rate=20.0))
     assert results.total_completed == engine.scheduled == results.counts["connections"]
-    assert results.journeys["test"].maximum < 0.4, "thinking time is not part of the duration"
+    assert results.journeys["test"].maximum < 1.5, "thinking time is not part of the duration"
 
 
 def test_a_connection_closed_while_idle_is_replaced(one_journey):
