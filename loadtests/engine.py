@@ -20,6 +20,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from time import monotonic
 
 import uvloop
@@ -28,7 +29,7 @@ from journeys import JourneyFailed, Reason, Request
 from loadtests.http1 import Connection, Origin, split_url
 from loadtests.plan import Crowd, Plan
 from loadtests.statistics import Second
-from loadtests.walk import Walk
+from loadtests.walk import NEVER, Walk
 
 SWEEP = 0.05
 """Seconds between looks at requests past their time-out; also measures the loop's lag."""
@@ -58,14 +59,15 @@ class Engine:
         self._kinds = array("h", share.kinds.tobytes())
         self._next = 0
         self._walks: set[Walk] = set()
-        self._deadlines: deque[tuple[float, Walk, int]] = deque()
+        self._deadlines: list[tuple[float, int, Walk]] = []
         self._seconds: deque[Second] = deque()
         self._stop = False
-        self._drain_until = float("inf")
+        self._drain_until = NEVER
         self._cpu = 0.0
         self._expected_sweep = 0.0
         self._tls = _tls_context(plan)
         self.think_factor = plan.think_factor
+        self.timeout = plan.timeout
         self.targets = {name: _target(url) for name, url in plan.environment.endpoints.items()}
         self.second = Second(0)
         self.loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
@@ -177,8 +179,9 @@ class Engine:
         return connection
 
     def watch(self, walk: Walk) -> None:
-        """Note the deadline of the request that a walk is about to send."""
-        self._deadlines.append((monotonic() + self._plan.timeout, walk, walk.ticket))
+        """Look at a walk when its deadline is due; a walk is in the queue once, however many requests it sends."""
+        walk.watched = True
+        heappush(self._deadlines, (walk.deadline, walk.number, walk))
 
     def measured(self, journey: str, request: Request, response: float, service: float, size: int) -> None:
         """Record one answer: seconds from the intended and from the actual start, and bytes."""
@@ -223,9 +226,12 @@ class Engine:
         now = monotonic()
         self.second.lag = max(self.second.lag, now - self._expected_sweep)
         while self._deadlines and self._deadlines[0][0] <= now:
-            _, walk, ticket = self._deadlines.popleft()
-            if walk.ticket == ticket:
-                walk.give_up(Reason.TIMEOUT, f"no answer within {self._plan.timeout:g}s")
+            _, _, walk = heappop(self._deadlines)
+            walk.watched = False
+            if walk.deadline <= now:
+                walk.give_up(Reason.TIMEOUT, f"no answer within {self.timeout:g}s")
+            elif walk.deadline < NEVER:
+                self.watch(walk)
         over = self._next == len(self._instants) and not self._walks
         if over or self._stop or now >= self._drain_until:
             self._finish()

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from loadtests.engine import Engine
 
 MAX_REDIRECTS = 10
+NEVER = float("inf")
+
 IDLE_CLOSE = 60.0
 """Seconds after which a citizen's idle connection is closed, as a browser would."""
 
@@ -58,11 +60,13 @@ class Walk:
         "_sent",
         "_timer",
         "begun",
+        "deadline",
         "due",
         "journey",
         "number",
         "thought",
         "ticket",
+        "watched",
     )
 
     def __init__(self, engine: Engine, definition: JourneyDefinition, citizen: Citizen, intended: float) -> None:
@@ -78,6 +82,8 @@ class Walk:
         self.begun = self.due = intended
         self.thought = 0.0
         self.ticket = 0
+        self.deadline = NEVER
+        self.watched = False
 
     # --- driving the journey
 
@@ -92,6 +98,7 @@ class Walk:
 
     def _advance(self, go: Callable[[Any], object], value: object) -> None:
         self.ticket += 1
+        self.deadline = NEVER
         try:
             action = go(value)
         except StopIteration:
@@ -108,6 +115,9 @@ class Walk:
             self._request = action
             self._redirects = 0
             self._sent = monotonic()
+            self.deadline = self._sent + self._engine.timeout
+            if not self.watched:
+                self._engine.watch(self)
             target = self._engine.targets[action.system]
             self._method = action.method
             self._go(target.origin, target.path + action.path, action.body, action.content_type, action.headers)
@@ -148,7 +158,6 @@ class Walk:
         if headers:
             head += "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         data = f"{head}\r\n".encode("latin-1") + body
-        self._engine.watch(self)
         self._origin, self._data = origin, data
         connection = self._connections.get(origin)
         if connection is not None and connection.reusable:
@@ -225,6 +234,7 @@ class Walk:
     def close(self) -> None:
         """Let go of everything: timer, connections, generator."""
         self.ticket += 1
+        self.deadline = NEVER
         if self._timer is not None:
             self._timer.cancel()
         if self._opening is not None:

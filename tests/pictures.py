@@ -50,6 +50,7 @@ CHROMIUM = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
+PNGQUANT = ("--force", "--strip", "--nofs", "--speed=1")
 LARGEST = 200 * 1024
 """Bytes of a picture at most."""
 
@@ -75,7 +76,8 @@ def played(folder: Path) -> Iterator[Played]:
             arguments += ["--listen", targets["load"], "--out", str(folder / "load")]
             with Child("load", arguments, scene.logs) as run:
                 _break(scene, time.monotonic())
-                run.wait(LENGTH)
+                if run.wait(LENGTH) not in (0, 1):
+                    sys.exit(f"the load is worth nothing:\n{run.last_lines()}")
             yield Played(scene, prometheus.url)
 
 
@@ -93,25 +95,16 @@ def preview(house: Played, out: Path) -> list[Path]:
     return sorted(out.glob("*.html"))
 
 
-def picture(page: Path, target: Path, theme: str = "light") -> None:
+def picture(page: Path, target: Path) -> None:
     """Take a picture of a page, as tall as the page says it is, with few colours."""
     found = re.search(r"<body style=\"width: (\d+)px; height: (\d+)px", page.read_text(encoding="utf-8"))
     assert found, f"{page} does not say how large it is"
     with tempfile.TemporaryDirectory() as folder:
         shot = Path(folder) / "shot.png"
         command = [_program("chromium"), *CHROMIUM, f"--user-data-dir={folder}/profile", f"--screenshot={shot}"]
-        command += [f"--window-size={found[1]},{found[2]}", f"{page.resolve().as_uri()}#{theme}"]
+        command += [f"--window-size={found[1]},{found[2]}", f"{page.resolve().as_uri()}#light"]
         subprocess.run(command, check=True, capture_output=True, timeout=60)
-        fewer = [
-            _program("pngquant"),
-            "--force",
-            "--strip",
-            "--nofs",
-            "--speed=1",
-            f"--output={target}",
-            "128",
-            str(shot),
-        ]
+        fewer = [_program("pngquant"), *PNGQUANT, f"--output={target}", "128", str(shot)]
         subprocess.run(fewer, check=True, capture_output=True, timeout=60)
     if target.stat().st_size > LARGEST:
         sys.exit(f"{target} has {target.stat().st_size} bytes; at most {LARGEST} are wanted")

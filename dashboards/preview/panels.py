@@ -60,7 +60,7 @@ class Settings:
             found = mapping["options"].get(f"{value:g}")
             if found:
                 return found["text"], found["color"]
-        return write(value, self["unit"], self["decimals"]), self.colour or colour_at(value, self.steps)
+        return write(value, self["unit"] or "none", self["decimals"]), self.colour or colour_at(value, self.steps)
 
     @property
     def colour(self) -> str | None:

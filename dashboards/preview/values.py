@@ -31,7 +31,7 @@ def write(value: float, unit: str, decimals: int | None = None) -> str:
         return fixed(100 * value, decimals) + "%"
     if unit == "bool_yes_no":
         return "Yes" if value else "No"
-    return fixed(value, decimals) + (f" {unit.removeprefix('suffix:')}" if unit not in {"", "none"} else "")
+    return fixed(value, decimals) + ("" if unit == "none" else f" {unit}")
 
 
 def fixed(value: float, decimals: int | None = None) -> str:

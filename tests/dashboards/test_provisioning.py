@@ -15,6 +15,7 @@ from dashboards.preview.asking import query_variables
 from dashboards.provisioning import dashboards, texts
 from loadtests import metrics as load
 from monitors import metrics
+from tests.conftest import ROOT
 from tests.grafana import panels, queries, times
 
 NAMES = ["availability", "campaign", "login"]
@@ -170,11 +171,29 @@ def test_links_lead_to_dashboards_that_exist(built: dict[str, dict[str, Any]]) -
     assert linked <= uids
 
 
+def test_texts_name_panels_that_exist(built: dict[str, dict[str, Any]]) -> None:
+    """What runbooks and purposes print in italics stands on a dashboard: nobody searches in vain at night."""
+    titles = {data["title"] for data in built.values()}
+    titles |= {panel["title"] for data in built.values() for panel in panels(data)}
+    titles |= {variable["label"] for data in built.values() for variable in query_variables(data)}
+    runbooks = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "runbooks").glob("*.md")}
+    purposes = [
+        panel["options"]["content"] for data in built.values() for panel in panels(data) if panel["type"] == "text"
+    ]
+    texts = [*runbooks.values(), *purposes]
+    named = {word for text in texts for word in re.findall(r"(?<!\*)\*([A-Z][^*]+)\*(?!\*)", text)}
+    of_prometheus = {"Status, Targets"}
+    assert named > {"State of each probe", "Busiest core"}
+    unknown = named - runbooks.keys() - of_prometheus
+    assert [word for word in sorted(unknown) if not any(title.startswith(word) for title in titles)] == []
+
+
 def test_login_shows_the_probes_of_the_estate_that_log_in(built: dict[str, dict[str, Any]]) -> None:
     """They come from the configuration, by journey, and each channel has its own line."""
     (variable,) = [one for one in query_variables(built["login"]) if one["name"] == "probe"]
     probes = re.search(r'probe=~"([^"]+)"', variable["query"]["query"])
     assert probes
+    assert variable["allValue"] == probes[1], "'All' means all that log in, not every probe of the estate"
     assert sorted(probes[1].split("|")) == [
         "activate-app",
         "login-app",
