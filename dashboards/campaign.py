@@ -104,15 +104,20 @@ def _progress() -> Panel:
         unit="percentunit",
         decimals=0,
         steps=[(None, palette.NEUTRAL)],
+        none="not running",
     )
 
 
 def _achieved() -> Panel:
-    started, planned = (total(increase(metric, RANGE, **_SCOPE)) for metric in (load.STARTED, load.PLANNED))
+    """Share started = started / due, with due = started + dropped.
+
+    PLANNED is no denominator: it is what the rate curve expects, and chance draws a few more or fewer.
+    """
+    started, dropped = (total(increase(metric, RANGE, **_SCOPE)) for metric in (load.STARTED, load.DROPPED))
     return stat(
         "Arrivals started",
-        f"Which part of the planned arrivals was started? Below {STARTED_SHARE:.1%} the run is invalid.",
-        [Query(ratio(started, planned), instant=True)],
+        f"Which part of the arrivals that were due was started? Below {STARTED_SHARE:.1%} the run is invalid.",
+        [Query(ratio(started, f"{started} + {dropped}"), instant=True)],
         unit="percentunit",
         decimals=2,
         steps=[(None, palette.BAD), (STARTED_SHARE, palette.GOOD)],
@@ -165,6 +170,7 @@ def _in_flight_now() -> Panel:
         [Query(total(select(load.IN_FLIGHT, **_SCOPE)), instant=True)],
         decimals=0,
         steps=[(None, palette.NEUTRAL)],
+        none="not running",
     )
 
 

@@ -62,8 +62,7 @@ def preview(
 ) -> None:
     """Draw every dashboard from live data, without Grafana: one HTML page each, DIR/NAME.html.
 
-    Panels without data and queries that Prometheus refuses are named on standard error, and make the exit code 1. A
-    server that does not answer makes it 3.
+    Exit code 1: panels without data, or queries that Prometheus refuses, named on standard error; 3: no answer at all.
 
     \b
     Example: the last quarter of an hour

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -222,7 +224,10 @@ def _show_end(
     for check in checks:
         console.print(f"  {'[green]yes[/]' if check.passed else '[bold red]NO [/]'}  {check.text}", soft_wrap=True)
     console.print()
-    console.print(f"  load test: [bold]{summary['outcome']}[/] {'; '.join(summary['reasons'])}", soft_wrap=True)
+    reasons = "; ".join(summary["reasons"])
+    console.print(
+        f"  the load test [bold]{summary['outcome']}[/], as it should with such a fault: {reasons}", soft_wrap=True
+    )
     for row in accounts["systems"]:
         figure = row["availability_excluding_planned"]
         shown = "no data" if figure is None else f"{figure:.3%}"
@@ -230,10 +235,11 @@ def _show_end(
             f"  availability of {row['system']:<22} {shown:>9}   objective {row['objective']:.1%}", highlight=False
         )
     console.print("\nTo look further:", highlight=False)
+    program, place = shlex.quote(sys.argv[0]), shlex.quote(str(folder))
     for command in (
-        f"xdg-open {folder}/load/report.html",
-        f"piekwacht availability --config {folder}/config --ledger {folder}/ledger.sqlite",
-        f"ls {folder}/grafana {folder}/prometheus {folder}/logs",
+        f"xdg-open {place}/load/report.html",
+        f"{program} availability --config {place}/config --ledger {place}/ledger.sqlite",
+        f"ls {place}/grafana {place}/prometheus {place}/logs",
         "make up        # the same, running until Ctrl-C",
     ):
         console.print(f"  {command}", highlight=False, soft_wrap=True)

@@ -45,6 +45,9 @@ ORDERS = (
 )
 """What breaks and mends: part of the load run, order to the replica."""
 
+SEEN_AT = 0.97
+"""When the pictures are taken, as part of the load run."""
+
 WIDTH = 1280
 CHROMIUM = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
@@ -57,7 +60,7 @@ LARGEST = 200 * 1024
 
 @dataclass(frozen=True)
 class Played:
-    """What is there after the load: the stage, and Prometheus with everything in it."""
+    """What is there near the end of the load: the stage, and Prometheus with everything in it."""
 
     scene: Stage
     prometheus: str
@@ -65,7 +68,7 @@ class Played:
 
 @contextmanager
 def played(folder: Path) -> Iterator[Played]:
-    """Play the morning with its faults; at the end everything still runs, so that it can be looked at."""
+    """Play the morning with its faults; near its end, while everything still runs, it can be looked at."""
     targets = {name: f"127.0.0.1:{free_port()}" for name in ("monitor", "load")}
     ports = (free_port(), int(targets["monitor"].rpartition(":")[2]))
     with stage(load(ROOT / "config"), folder, INTERVAL, ports) as scene:
@@ -75,22 +78,31 @@ def played(folder: Path) -> Iterator[Played]:
             arguments = [*LOAD, "--scale", f"{SCALE:g}", "--env", "local", "--config", str(scene.config)]
             arguments += ["--listen", targets["load"], "--out", str(folder / "load")]
             with Child("load", arguments, scene.logs) as run:
-                _break(scene, time.monotonic())
-                if run.wait(LENGTH) not in (0, 1):
-                    sys.exit(f"the load is worth nothing:\n{run.last_lines()}")
-            yield Played(scene, prometheus.url)
+                begun = time.monotonic()
+                for part, order in ORDERS:
+                    _wait_until(begun + part * LENGTH)
+                    complete("fault", ["staging", "fault", *order, "--url", scene.replica], scene.logs)
+                _wait_until(begun + SEEN_AT * LENGTH)
+                if run.exit_code is not None:
+                    sys.exit(f"the load ended too soon:\n{run.last_lines()}")
+                yield Played(scene, prometheus.url)
 
 
-def _break(scene: Stage, begun: float) -> None:
-    for part, order in ORDERS:
-        time.sleep(max(0.0, begun + part * LENGTH - time.monotonic()))
-        complete("fault", ["staging", "fault", *order, "--url", scene.replica], scene.logs)
+def _wait_until(instant: float) -> None:
+    time.sleep(max(0.0, instant - time.monotonic()))
 
 
 def preview(house: Played, out: Path) -> list[Path]:
     """Write the previews of all dashboards."""
     arguments = ["dashboards", "preview", "--prometheus", house.prometheus, "--config", str(house.scene.config)]
-    arguments += ["--last", f"{BEFORE + LENGTH:g}s", "--scrape-interval", f"{INTERVAL:g}s", "--width", str(WIDTH)]
+    arguments += [
+        "--last",
+        f"{BEFORE + SEEN_AT * LENGTH:g}s",
+        "--scrape-interval",
+        f"{INTERVAL:g}s",
+        "--width",
+        str(WIDTH),
+    ]
     complete("preview", [*arguments, "--out", str(out)], house.scene.logs)
     return sorted(out.glob("*.html"))
 

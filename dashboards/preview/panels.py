@@ -159,7 +159,7 @@ def _cell(panel: JsonObject, title: str, value: float | None) -> tuple[str, str]
     if value is None or math.isnan(value):
         return rules["noValue"] or "", ""
     text, colour = rules.look(value)
-    return text, colour if rules["custom.cellOptions"] else ""
+    return text, colour if rules["custom.cellOptions"]["type"] == "color-text" else ""
 
 
 def _time_series(panel: JsonObject, answers: Sequence[Answer], canvas: Canvas) -> Markup:

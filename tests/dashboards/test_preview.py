@@ -248,6 +248,7 @@ def test_a_table_joins_its_queries_by_row_and_shows_the_worst_first() -> None:
     assert re.findall(r"<th[^>]*>(\w+)</th>", html) == ["X", "Share", "Age"]
     assert re.findall(r"<td[^>]*>([^<]+)</td>", html) == ["q", "90.0%", "-", "p", "10.0%", "5 s"]
     assert f'<td class="figure" style="color: {palette.BAD}">90.0%</td>' in html
+    assert '<td class="figure">5 s</td>' in html, "a column without thresholds has no colour"
 
 
 def test_bars_are_as_long_as_their_share_of_the_longest() -> None:
