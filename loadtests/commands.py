@@ -142,7 +142,11 @@ def shape_command(
     else:
         shape_view.show(plan, Console())
     if out is not None:
-        shape_view.write(plan, out)
+        try:
+            shape_view.write(plan, out)
+        except OSError as error:
+            typer.echo(f"cannot write {out}: {error.strerror or error}", err=True)
+            raise typer.Exit(Exit.USAGE) from None
         typer.echo(f"written: {out}", err=True)
 
 
@@ -174,12 +178,11 @@ def _finish(plan: Plan, *, processes: int, listen: str | None, out: Path, as_jso
             processes=processes,
             out=out,
             command=command,
-            console=Console(stderr=True),
             listen=_address(listen),
         )
     except RunError as error:
         typer.echo(str(error), err=True)
-        raise typer.Exit(Exit.INVALID) from None
+        raise typer.Exit(error.code) from None
     if as_json:
         typer.echo(summary.model_dump_json(indent=2))
     else:

@@ -63,11 +63,18 @@ class Section:
         runner.register_message(STOP, self._on_stop)
 
     def _on_plan(self, msg: Message, **_: object) -> None:
-        self._engine = Engine(Plan.model_validate_json(msg.data["plan"]), msg.data["index"], msg.data["count"])
-        _runner(self.environment).send_message(READY, {})
+        try:
+            plan = Plan.model_validate_json(msg.data["plan"])
+            self._engine = Engine(plan, msg.data["index"], msg.data["count"])
+        except Exception as error:  # noqa: BLE001 - whatever it is, the conductor must not wait for ever
+            self._engine = None
+            self._report([], finished=True, error=error)
+        else:
+            _runner(self.environment).send_message(READY, {})
 
     def _on_go(self, msg: Message, **_: object) -> None:
-        assert self._engine is not None
+        if self._engine is None:
+            return  # came too late for this run
         zero = time.monotonic() + (msg.data["begin"] - time.time())
         self._engine.start(zero, monkey.get_original("_thread", "start_new_thread"))
         gevent.spawn(self._pump, self._engine)
@@ -84,12 +91,12 @@ class Section:
             seconds = [pack(second) for second in engine.collect()]
             for second in seconds:
                 _feed_locust(self.environment.stats, second)
-            error = f"{type(engine.error).__name__}: {engine.error}" if engine.error else ""
             if seconds or finished:
-                _runner(self.environment).send_message(
-                    SECONDS,
-                    {"seconds": seconds, "scheduled": engine.scheduled, "finished": finished, "error": error},
-                )
+                self._report(seconds, finished=finished, error=engine.error)
+
+    def _report(self, seconds: list[PackedSecond], *, finished: bool, error: BaseException | None) -> None:
+        said = f"{type(error).__name__}: {error}" if error else ""
+        _runner(self.environment).send_message(SECONDS, {"seconds": seconds, "finished": finished, "error": said})
 
 
 class Conductor:
@@ -120,6 +127,11 @@ class Conductor:
         return self._plan
 
     @property
+    def running(self) -> bool:
+        """Whether a run is under way."""
+        return bool(self._running)
+
+    @property
     def elapsed(self) -> float:
         """Seconds since the plan's time zero; 0 before."""
         return max(0.0, time.time() - self.begun_at) if self.begun_at else 0.0
@@ -138,9 +150,12 @@ class Conductor:
 
     def stop(self) -> None:
         """End the run early; what is measured so far stays."""
-        if self._running:
-            self.interrupted = True
-            _runner(self.environment).send_message(STOP, {})
+        if not self._running:
+            return
+        self.interrupted = True
+        _runner(self.environment).send_message(STOP, {})
+        if not self.begun_at:
+            self._running.clear()  # nobody has started yet, so nobody will report
 
     def summary(self, command: str) -> Summary:
         """Return the result so far; `command` is how to run the same again."""
@@ -160,7 +175,7 @@ class Conductor:
         self._go_if_ready()
 
     def _go_if_ready(self) -> None:
-        if not self._preparing and not self.begun_at:
+        if self._running and not self._preparing and not self.begun_at:
             self.begun_at = time.time() + HEAD_START
             _runner(self.environment).send_message(GO, {"begin": self.begun_at})
 
@@ -171,6 +186,8 @@ class Conductor:
             self.errors.append(msg.data["error"])
         if msg.data["finished"]:
             self._running.discard(msg.node_id)
+            self._preparing.discard(msg.node_id)
+            self._go_if_ready()
 
     def _watch(self) -> None:
         """Wait for the end; a worker that vanishes makes the run invalid."""

@@ -6,7 +6,10 @@ to five cookies, so they are a plain list.
 
 from __future__ import annotations
 
+import re
 from email.utils import parsedate_to_datetime
+
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,12}")
 
 
 class _Cookie:
@@ -73,7 +76,7 @@ def _apply(cookie: _Cookie, key: str, text: str, host: str, now: float) -> bool:
         cookie.path = text
     elif key == "secure":
         cookie.secure = True
-    elif key == "max-age" and text.lstrip("-").isdigit():
+    elif key == "max-age" and _WHOLE_NUMBER.fullmatch(text):
         cookie.expires = now + int(text)
     elif key == "expires" and cookie.expires is None:
         try:

@@ -58,6 +58,7 @@ class Engine:
         self._numbers = array("q", share.numbers.tobytes())
         self._kinds = array("h", share.kinds.tobytes())
         self._next = 0
+        self._due = 0
         self._walks: set[Walk] = set()
         self._deadlines: list[tuple[float, int, Walk]] = []
         self._seconds: deque[Second] = deque()
@@ -128,7 +129,7 @@ class Engine:
     def _unexpected(self, _loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         error = context.get("exception")
         self.error = error if isinstance(error, BaseException) else RuntimeError(str(context.get("message")))
-        self._finish()
+        self._finish(cut_off=True)
 
     # --- arrivals
 
@@ -209,11 +210,10 @@ class Engine:
         self.second.details.setdefault((walk.journey, "connect", "generator"), error.strerror or str(error))
         self._forget(walk)
 
-    def bug(self, walk: Walk, error: Exception) -> None:
+    def bug(self, error: Exception) -> None:
         """End the run: a journey is broken, so the figures are worth nothing."""
-        self._forget(walk)
         self.error = error
-        self._finish()
+        self._finish(cut_off=True)
 
     def _forget(self, walk: Walk) -> None:
         walk.close()
@@ -234,7 +234,7 @@ class Engine:
                 self.watch(walk)
         over = self._next == len(self._instants) and not self._walks
         if over or self._stop or now >= self._drain_until:
-            self._finish()
+            self._finish(cut_off=self._stop)
         else:
             self._expected_sweep = now + SWEEP
             self.loop.call_later(SWEEP, self._sweep)
@@ -248,15 +248,24 @@ class Engine:
         self.loop.call_later(max(0.001, self.second.index + 1 + self._zero - monotonic()), self._turn_second)
 
     def _close_second(self) -> None:
+        now = monotonic()
+        self.second.due, self._due = self._next - self._due, self._next
         cpu = _cpu_seconds()
-        elapsed = max(0.001, monotonic() - self._zero - self.second.index)
+        elapsed = max(0.001, now - self._zero - self.second.index)
         self.second.cpu, self._cpu = (cpu - self._cpu) / elapsed, cpu
         self.second.in_flight = len(self._walks)
 
-    def _finish(self) -> None:
-        self.second.unfinished += len(self._walks)
+    def _finish(self, *, cut_off: bool) -> None:
+        """End the run. Citizens still thinking are unfinished; those who still wait for the system have failed.
+
+        If the run is cut off before its end, nobody can tell, and all of them are unfinished.
+        """
         for walk in list(self._walks):
-            self._forget(walk)
+            if walk.thinking or cut_off:
+                self.second.unfinished[walk.journey] += 1
+                self._forget(walk)
+            else:
+                self.failed(walk, JourneyFailed(Reason.TIMEOUT, walk.step, "still waiting when the run ended"))
         self._close_second()
         self.loop.stop()
 

@@ -8,6 +8,8 @@ The number of users and the spawn rate that Locust asks for have no meaning here
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,16 @@ from locust.runners import MasterRunner, WorkerRunner
 
 import journeys
 from config import ConfigError, load
+from config.commands import Exit
 from loadtests.conductor import Conductor, CrowdUser, Section
 from loadtests.plan import Plan, PlanError, make_plan
 from loadtests.report import write
 from loadtests.run import EXIT_CODES
 
 __all__ = ["CrowdUser"]  # Locust looks for user classes in this module
+
+STOPPING = 10.0
+"""Seconds that engines get to stop."""
 
 
 @events.init_command_line_parser.add_listener
@@ -39,7 +45,11 @@ def add_options(parser: LocustArgumentParser) -> None:
     group.add_argument("--to", default="10:01", dest="end_clock", help="Last moment of the day")
     group.add_argument("--compress", type=float, default=1.0, help="Replay this many times faster")
     group.add_argument("--scale", type=float, default=1.0, help="Multiply the number of arrivals")
-    group.add_argument("--think", type=float, default=1.0, help="Multiply thinking time")
+    group.add_argument("--think", default="", help="Multiply thinking time (default: 1 / compress)")
+    group.add_argument("--timeout", type=float, default=30.0, help="Seconds before a request is given up")
+    group.add_argument(
+        "--drain", type=float, default=30.0, help="Seconds for those on their way after the last arrival"
+    )
     group.add_argument("--seed", type=int, default=1, help="Seed of every random choice")
     group.add_argument("--out", default="build/locust", help="Folder for summary.json and report.html")
 
@@ -52,7 +62,15 @@ def attach(environment: Environment, **_: Any) -> None:
     if not isinstance(environment.runner, WorkerRunner):
         conductor = Conductor(environment, on_end=finish)
         environment.events.test_start.add_listener(lambda **_: conductor.start(plan_of(environment)))
-        environment.events.test_stopping.add_listener(lambda **_: conductor.stop())
+        environment.events.test_stopping.add_listener(lambda **_: cut_off(conductor))
+        environment.events.quitting.add_listener(lambda **_: cut_off(conductor))
+
+
+def cut_off(conductor: Conductor) -> None:
+    """End the run if Locust ends before it does, and wait for the report."""
+    if conductor.running:
+        conductor.stop()
+        conductor.ended.wait(STOPPING)
 
 
 def plan_of(environment: Environment) -> Plan:
@@ -69,7 +87,9 @@ def plan_of(environment: Environment) -> Plan:
             end=options.end_clock,
             compress=options.compress,
             scale=options.scale,
-            think=options.think,
+            think=options.think or None,
+            timeout=options.timeout,
+            drain=options.drain,
             seed=options.seed,
         )
     except (ConfigError, PlanError) as error:
@@ -78,15 +98,21 @@ def plan_of(environment: Environment) -> Plan:
 
 
 def finish(conductor: Conductor) -> None:
-    """Write the report and end Locust's run too."""
+    """Write the report; end Locust's run too, if it was not Locust that ended it."""
     environment = conductor.environment
     options = environment.parsed_options
     assert options is not None
     assert environment.runner is not None
-    summary = conductor.summary("locust -f loadtests/locustfile.py")
-    for path in write(summary, Path(options.out)):
-        print(f"written: {path}")
+    summary = conductor.summary(shlex.join(["locust", *sys.argv[1:]]))
     environment.process_exit_code = EXIT_CODES[summary.outcome]
+    try:
+        for path in write(summary, Path(options.out)):
+            print(f"written: {path}")
+    except OSError as error:
+        print(f"cannot write to {options.out}: {error.strerror or error}")
+        environment.process_exit_code = Exit.INVALID
+    if conductor.interrupted:
+        return
     if options.headless:
         environment.runner.quit()
     else:

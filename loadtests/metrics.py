@@ -7,7 +7,7 @@ from config.metric import Metric
 CAMPAIGN = ("campaign",)
 LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
-PLANNED = Metric("piekwacht_load_arrivals_planned_total", "counter", "Arrivals that the rate curve expects by now", CAMPAIGN)
+PLANNED = Metric("piekwacht_load_arrivals_planned_total", "counter", "Arrivals the rate curve expects by now", CAMPAIGN)
 STARTED = Metric("piekwacht_load_arrivals_started_total", "counter", "Arrivals that were started", CAMPAIGN)
 DROPPED = Metric(
     "piekwacht_load_arrivals_dropped_total", "counter", "Arrivals that were due and could not be started", CAMPAIGN

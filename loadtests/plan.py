@@ -9,15 +9,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
 from functools import cached_property
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from config import Campaign, Channel, Configuration, Day, Environment, JourneyShare
 from config.source import Strict
 from journeys import Citizen, Identities, JourneyDefinition, definitions
 from loadtests.arrivals import Arrivals, Spacing, draw
 from loadtests.shapes import Shape, from_day, seconds_into_day
+
+ValueT = TypeVar("ValueT")
+
+MAX_ARRIVALS = 20_000_000
+"""Arrivals of one run; they are drawn before it begins and take about 50 bytes each while that is done."""
 
 
 class PlanError(ValueError):
@@ -52,15 +58,15 @@ class Plan(Strict):
     environment_id: str
     environment: Environment
     day: str
-    start: float = Field(ge=0)
-    end: float = Field(gt=0)
+    start: float = Field(ge=0, allow_inf_nan=False)
+    end: float = Field(gt=0, allow_inf_nan=False)
     compress: float = Field(default=1.0, ge=1, le=86_400)
     scale: float = Field(default=1.0, gt=0, le=1000)
     seed: int = Field(default=1, ge=0)
     spacing: Spacing = "poisson"
-    think: float | None = Field(default=None, ge=0)
-    timeout: float = Field(default=30.0, gt=0)
-    drain: float = Field(default=30.0, ge=0)
+    think: float | None = Field(default=None, ge=0, le=1000)
+    timeout: float = Field(default=30.0, gt=0, le=3600)
+    drain: float = Field(default=30.0, ge=0, le=86_400)
     max_in_flight: int = Field(default=20_000, ge=1)
 
     @property
@@ -140,7 +146,8 @@ def make_plan(
     **options: object,
 ) -> Plan:
     """Plan a run from what a person types. Raises `PlanError`."""
-    campaign = configuration.campaigns[campaign_id]
+    campaign = _known("campaign", campaign_id, configuration.campaigns)
+    environment = _known("environment", environment_id, configuration.environments)
     day = day or campaign.default_day
     if day not in campaign.days:
         raise PlanError(f"{campaign_id} has no day '{day}'; it has: {', '.join(campaign.days)}")
@@ -148,31 +155,39 @@ def make_plan(
     seconds = {"start": _clock(start, first, zone), "end": _clock(end, first, zone)}
     if seconds["start"] >= seconds["end"]:
         raise PlanError(f"--from {start} must be before --to {end}")
-    plan = Plan.model_validate(
-        {
-            "campaign_id": campaign_id,
-            "campaign": campaign,
-            "environment_id": environment_id,
-            "environment": configuration.environments[environment_id],
-            "day": day,
-            **seconds,
-            **options,
-        }
-    )
+    asked = {"campaign_id": campaign_id, "campaign": campaign, "environment_id": environment_id, "day": day}
+    try:
+        plan = Plan.model_validate({**asked, "environment": environment, **seconds, **options})
+    except ValidationError as error:
+        raise PlanError("; ".join(f"{item['loc'][0]}: {item['msg']}" for item in error.errors())) from None
     if plan.shape.total < 1:
         raise PlanError(
             f"this part of the day at scale {plan.scale:g} has fewer than one arrival ({plan.shape.total:.2g})"
         )
+    if plan.shape.total > MAX_ARRIVALS:
+        raise PlanError(
+            f"{plan.shape.total:,.0f} arrivals are too many for one run (at most {MAX_ARRIVALS:,}): take a shorter part"
+            " of the day or a smaller scale"
+        )
     return plan
+
+
+def _known(kind: str, name: str, known: Mapping[str, ValueT]) -> ValueT:
+    if name not in known:
+        raise PlanError(f"there is no {kind} '{name}'; there is: {', '.join(sorted(known))}")
+    return known[name]
 
 
 def _clock(text: str, first: datetime, zone: ZoneInfo) -> float:
     if text == "24:00":
         return from_day(first, zone, 1.0, [1.0] * 24).duration
     try:
-        return seconds_into_day(first, zone, time.fromisoformat(text))
+        clock = time.fromisoformat(text)
     except ValueError:
-        raise PlanError(f"'{text}' is not a time of day such as 07:00 or 23:59:30") from None
+        clock = None
+    if clock is None or clock.tzinfo is not None:
+        raise PlanError(f"'{text}' is not a time of day such as 07:00 or 23:59:30")
+    return seconds_into_day(first, zone, clock)
 
 
 def _parts(campaign: Campaign, day: Day) -> list[tuple[Kind, float, JourneyShare]]:

@@ -45,7 +45,7 @@ class State:
             f"{self.clock} of the day | planned {self.planned:,.0f} | started {self.started:,}"
             f" | on their way {self.in_flight:,} | completed {self.completed:,} | failed {self.failed:,}"
             f" | p50 {self.response_p50 * 1000:.0f} ms, p99 {self.response_p99 * 1000:.0f} ms"
-            + (f" | {left:.0f} s left" if left > 0 else " | waiting for those on their way")
+            + (f" | {left:.0f} s left" if left > 0 else f" | {-left:.0f} s after the last arrival")
         )
 
 

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from time import monotonic
 
 import gevent
@@ -35,17 +36,28 @@ LOOK = 0.5
 
 
 class RunError(Exception):
-    """The run could not begin; the message says why."""
+    """The run could not begin, or its result could not be written; the message says why, `code` how to leave."""
+
+    def __init__(self, message: str, code: Exit) -> None:
+        self.code = code
+        super().__init__(message)
 
 
-def run(
-    plan: Plan, *, processes: int, out: Path, command: str, console: Console, listen: tuple[str, int] | None = None
-) -> Summary:
-    """Run a plan, write summary and report to `out`, and return the summary.
+class SteadyConsole(Console):
+    """A console whose reader may go away: a closed pipe ends the talk, not the run."""
 
-    The first Ctrl-C ends the run early and keeps what was measured; a second one leaves at once. Raises `RunError` if
-    the run cannot begin.
+    def on_broken_pipe(self) -> None:
+        """Say nothing more."""
+        self.quiet = True
+
+
+def run(plan: Plan, *, processes: int, out: Path, command: str, listen: tuple[str, int] | None = None) -> Summary:
+    """Run a plan, write summary and report to `out`, and return the summary. Progress goes to standard error.
+
+    The first Ctrl-C ends the run early and keeps what was measured; a second one leaves at once. Raises `RunError`.
     """
+    console = SteadyConsole(stderr=True)
+    _check_writable(out)
     with _conductor(processes) as conductor, _exporter(conductor, plan, listen), _interruption(conductor.stop):
         environment = conductor.environment
         environment.events.test_start.add_listener(lambda **_: conductor.start(plan))
@@ -55,9 +67,26 @@ def run(
             while not conductor.ended.wait(LOOK):
                 progress.update(conductor.results, conductor.elapsed)
         summary = conductor.summary(command)
-    for path in write(summary, out):
+    try:
+        paths = write(summary, out)
+    except OSError as error:
+        console.print(f"the report could not be written to {out}: {error.strerror or error}", style="bold red")
+        return summary.model_copy(
+            update={"outcome": "invalid", "reasons": [*summary.reasons, f"no report in {out}: {error.strerror}"]}
+        )
+    for path in paths:
         console.print(f"written: {path}", soft_wrap=True)
     return summary
+
+
+def _check_writable(out: Path) -> None:
+    """Find out before the run, not after it, whether its report can be written."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise RunError(f"cannot write to {out}: {error.strerror or error}", Exit.USAGE) from None
 
 
 @contextmanager
@@ -67,18 +96,23 @@ def _conductor(processes: int) -> Iterator[Conductor]:
     if processes == 1:
         runner = environment.create_local_runner()
         Section(environment)
-        yield Conductor(environment)
-        runner.quit()
+        try:
+            yield Conductor(environment)
+        finally:
+            runner.quit()
         return
     master = environment.create_master_runner("127.0.0.1", 0)
     with Workers(processes, master.server.port) as workers:
         deadline = monotonic() + CONNECT_WITHIN
         while len(master.clients.ready) < processes:
             if not workers.alive or monotonic() > deadline:
-                raise RunError(f"{processes} workers should have connected; {len(master.clients.ready)} did")
+                text = f"{processes} workers should have connected; {len(master.clients.ready)} did"
+                raise RunError(text, Exit.INVALID)
             gevent.sleep(0.1)
-        yield Conductor(environment)
-        master.quit()
+        try:
+            yield Conductor(environment)
+        finally:
+            master.quit()
 
 
 @contextmanager
@@ -93,14 +127,16 @@ def _exporter(conductor: Conductor, plan: Plan, listen: tuple[str, int] | None) 
     try:
         server.start()
     except OSError as error:
-        raise RunError(f"cannot listen on {listen[0]}:{listen[1]}: {error.strerror}") from None
-    yield
-    server.stop()
+        raise RunError(f"cannot listen on {listen[0]}:{listen[1]}: {error.strerror}", Exit.USAGE) from None
+    try:
+        yield
+    finally:
+        server.stop()
 
 
 @contextmanager
 def _interruption(stop: Callable[[], None]) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the run early; the second one leaves without waiting."""
+    """Let Ctrl-C, SIGTERM and a closed terminal end the run early; the second signal leaves without waiting."""
     asked = False
 
     def on_signal() -> None:
@@ -110,7 +146,7 @@ def _interruption(stop: Callable[[], None]) -> Iterator[None]:
         asked = True
         stop()
 
-    handlers = [gevent.signal_handler(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)]
+    handlers = [gevent.signal_handler(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     try:
         yield
     finally:

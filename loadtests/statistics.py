@@ -51,6 +51,7 @@ class Second:
     """What happened within one second of the run, as the engine notes it."""
 
     index: int
+    due: int = 0
     started: int = 0
     dropped: int = 0
     in_flight: int = 0
@@ -58,12 +59,12 @@ class Second:
     connections: int = 0
     stale: int = 0
     aborted: int = 0
-    unfinished: int = 0
     cpu: float = 0.0
     lag: float = 0.0
     lateness: array[float] = field(default_factory=lambda: array("d"))
     steps: defaultdict[StepKey, StepTimes] = field(default_factory=lambda: defaultdict(StepTimes))
     completed: Counter[str] = field(default_factory=Counter)
+    unfinished: Counter[str] = field(default_factory=Counter)
     journeys: defaultdict[str, array[float]] = field(default_factory=lambda: defaultdict(lambda: array("d")))
     failed: Counter[FailureKey] = field(default_factory=Counter)
     details: dict[FailureKey, str] = field(default_factory=dict)
@@ -79,11 +80,12 @@ class PackedSecond(TypedDict):
     lateness: Sparse
     steps: list[tuple[StepKey, int, Sparse, Sparse]]
     completed: dict[str, int]
+    unfinished: dict[str, int]
     journeys: dict[str, Sparse]
     failed: list[tuple[FailureKey, int, str]]
 
 
-COUNTS = ("started", "dropped", "in_flight", "requests", "connections", "stale", "aborted", "unfinished")
+COUNTS = ("due", "started", "dropped", "in_flight", "requests", "connections", "stale", "aborted")
 
 
 def pack(second: Second) -> PackedSecond:
@@ -98,6 +100,7 @@ def pack(second: Second) -> PackedSecond:
             (key, times.received, sparse(times.response), sparse(times.service)) for key, times in second.steps.items()
         ],
         "completed": dict(second.completed),
+        "unfinished": dict(second.unfinished),
         "journeys": {name: sparse(durations) for name, durations in second.journeys.items()},
         "failed": [(key, count, second.details.get(key, "")) for key, count in second.failed.items()],
     }
@@ -202,6 +205,7 @@ class Results:
         self.steps: dict[StepKey, StepResult] = {}
         self.journeys: defaultdict[str, Latencies] = defaultdict(Latencies)
         self.completed: Counter[str] = Counter()
+        self.unfinished: Counter[str] = Counter()
         self.failed: Counter[FailureKey] = Counter()
         self.details: dict[FailureKey, str] = {}
         self.moments: defaultdict[int, Moment] = defaultdict(Moment)
@@ -213,6 +217,7 @@ class Results:
                 self.counts[name] += count
         self.lateness.add(second["lateness"])
         self.completed.update(second["completed"])
+        self.unfinished.update(second["unfinished"])
         for name, durations in second["journeys"].items():
             self.journeys[name].add(durations)
         for key, count, detail in second["failed"]:
@@ -248,6 +253,11 @@ class Results:
     def total_completed(self) -> int:
         """Journeys that passed."""
         return sum(self.completed.values())
+
+    @property
+    def total_unfinished(self) -> int:
+        """Journeys whose citizens were still thinking when the run ended."""
+        return sum(self.unfinished.values())
 
     @property
     def total_failed(self) -> int:

@@ -58,7 +58,10 @@ class ArrivalFacts(Strict):
     """What became of the arrivals.
 
     `expected` is the integral of the rate, `scheduled` the number drawn, `due` those whose instant came before the run
-    ended. scheduled = due + not_due; due = started + dropped; started = completed + failed + aborted + unfinished.
+    ended, `unfinished` those who were still thinking at its end, `lost` those whose worker was lost.
+
+        scheduled = due + not_due        due = dropped + completed + failed + aborted + unfinished + lost
+
     `z` is the distance of `started` from `expected` in standard deviations of a Poisson count.
     """
 
@@ -72,6 +75,7 @@ class ArrivalFacts(Strict):
     failed: int
     aborted: int
     unfinished: int
+    lost: int
     z: float
     digest: str
 
@@ -82,6 +86,7 @@ class JourneyRow(Strict):
     journey: str
     completed: int
     failed: int
+    unfinished: int
     duration: Times
 
 
@@ -247,7 +252,9 @@ def _plan_facts(plan: Plan, processes: int, command: str) -> PlanFacts:
 
 def _arrivals(plan: Plan, results: Results, seconds: float, *, interrupted: bool) -> ArrivalFacts:
     scheduled, started, dropped = len(plan.arrivals), results.counts["started"], results.counts["dropped"]
-    due = int((plan.arrivals.instants <= seconds).sum()) if interrupted else scheduled
+    due = results.counts["due"] if interrupted else scheduled
+    completed, failed, unfinished = results.total_completed, results.total_failed, results.total_unfinished
+    aborted = results.counts["aborted"]
     expected = plan.shape.count_by(seconds) if interrupted else plan.shape.total
     return ArrivalFacts(
         expected=expected,
@@ -256,10 +263,11 @@ def _arrivals(plan: Plan, results: Results, seconds: float, *, interrupted: bool
         started=started,
         dropped=dropped,
         not_due=scheduled - due,
-        completed=results.total_completed,
-        failed=results.total_failed,
-        aborted=results.counts["aborted"],
-        unfinished=results.counts["unfinished"],
+        completed=completed,
+        failed=failed,
+        aborted=aborted,
+        unfinished=unfinished,
+        lost=max(0, due - dropped - completed - failed - aborted - unfinished),
         z=(started - expected) / math.sqrt(expected) if expected > 0 else 0.0,
         digest=plan.arrivals.digest(),
     )
@@ -274,9 +282,10 @@ def _journeys(results: Results) -> list[JourneyRow]:
             journey=name,
             completed=results.completed[name],
             failed=failed.get(name, 0),
+            unfinished=results.unfinished[name],
             duration=times(results.journeys[name] if name in results.journeys else Latencies()),
         )
-        for name in sorted(set(results.completed) | set(failed))
+        for name in sorted(set(results.completed) | set(failed) | set(results.unfinished))
     ]
 
 

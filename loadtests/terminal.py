@@ -103,7 +103,7 @@ def _verdict(summary: Summary) -> Panel:
 def _arrivals(summary: Summary) -> Table:
     arrivals = summary.arrivals
     names = ["scheduled", "started", "dropped", "completed", "failed", "unfinished"]
-    names += [name for name in ("aborted", "not_due") if getattr(arrivals, name)]
+    names += [name for name in ("aborted", "lost", "not_due") if getattr(arrivals, name)]
     table = _table(*(name.replace("_", " ") for name in names), left=set())
     counts = [getattr(arrivals, name) for name in names]
     table.add_row(*(wording.number(count) for count in counts))
@@ -121,11 +121,11 @@ def _all_times(summary: Summary) -> Table:
 
 
 def _journeys(summary: Summary) -> Table:
-    table = _table("journey", "completed", "failed", "share", "p50", "p95", "p99", "max", left={0})
+    table = _table("journey", "completed", "failed", "share", "unfinished", "p50", "p95", "p99", "max", left={0})
     for row in summary.journeys:
         counts = wording.number(row.completed), wording.number(row.failed)
         share = wording.share(row.failed, row.completed + row.failed)
-        table.add_row(Text(row.journey), *counts, share, *_times(row.duration))
+        table.add_row(Text(row.journey), *counts, share, wording.number(row.unfinished), *_times(row.duration))
     return table
 
 

@@ -62,7 +62,7 @@ def _unsound(measured: Measured) -> list[str]:
     reasons = [f"the generator failed: {error}" for error in measured.errors]
     if measured.interrupted:
         reasons.append("the run was interrupted; figures cover the part until then")
-    if measured.started < STARTED_SHARE * measured.due:
+    if measured.started < STARTED_SHARE * measured.due and not measured.errors:
         reasons.append(
             f"the generator could not keep its schedule: {measured.started} of {measured.due} arrivals were started"
             f" ({measured.dropped} dropped)"

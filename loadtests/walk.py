@@ -23,7 +23,7 @@ import errno
 from collections.abc import Callable, Mapping
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 from journeys import Citizen, JourneyDefinition, JourneyFailed, Reason, Request, Response, Think
 from loadtests.cookies import Jar
@@ -64,6 +64,7 @@ class Walk:
         "due",
         "journey",
         "number",
+        "thinking",
         "thought",
         "ticket",
         "watched",
@@ -83,6 +84,7 @@ class Walk:
         self.thought = 0.0
         self.ticket = 0
         self.deadline = NEVER
+        self.thinking = False
         self.watched = False
 
     # --- driving the journey
@@ -93,8 +95,13 @@ class Walk:
 
     def fail(self, reason: Reason, detail: str) -> None:
         """Let the journey know that no usable answer came; it may carry on."""
-        step = self._request.step if self._request else "start"
-        self._advance(self._generator.throw, JourneyFailed(reason, step, detail))
+        self.due = monotonic()
+        self._advance(self._generator.throw, JourneyFailed(reason, self.step, detail))
+
+    @property
+    def step(self) -> str:
+        """The step of the last request."""
+        return self._request.step if self._request else "start"
 
     def _advance(self, go: Callable[[Any], object], value: object) -> None:
         self.ticket += 1
@@ -106,7 +113,7 @@ class Walk:
         except JourneyFailed as failure:
             self._engine.failed(self, failure)
         except Exception as error:  # noqa: BLE001 - a bug in a journey must not stop the others
-            self._engine.bug(self, error)
+            self._engine.bug(error)
         else:
             self._act(action)
 
@@ -124,7 +131,8 @@ class Walk:
             return
         assert action is not None
         seconds = float(action.seconds)  # type: ignore[attr-defined] # Think or Wait
-        if isinstance(action, Think):
+        self.thinking = isinstance(action, Think)
+        if self.thinking:
             seconds *= self._engine.think_factor
             self.thought += seconds
         self.due = monotonic() + seconds
@@ -134,6 +142,7 @@ class Walk:
 
     def _wake(self) -> None:
         self._timer = None
+        self.thinking = False
         self.due = min(self.due, monotonic())  # the loop's clock has millisecond steps and may wake a little early
         self.resume()
 
@@ -148,6 +157,8 @@ class Walk:
         headers: Mapping[str, str] | None = None,
     ) -> None:
         """Send a request on this citizen's connection to the origin, or on a new one."""
+        if not path.isascii() or not path.isprintable() or " " in path:
+            path = quote(path, safe="/?&=%:@!$'()*+,;~-._")
         self._path = path
         head = f"{self._method} {path} HTTP/1.1\r\n{origin.headers}"
         if len(self._jar):

@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from config.children import die_with_parent
+
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 
 
@@ -19,7 +21,12 @@ class Workers:
         command += ["--master-host", "127.0.0.1", "--master-port", str(port)]
         # A session of their own: Ctrl-C reaches the master alone, which stops them in order.
         self._processes = [
-            subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)  # noqa: S603 - our own file
+            subprocess.Popen(  # noqa: S603 - our own file
+                command,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, no Python state of other threads
+            )
             for _ in range(count)
         ]
 

@@ -83,6 +83,7 @@ def arrival_facts(**changes: Any) -> ArrivalFacts:
         "failed": 4,
         "aborted": 0,
         "unfinished": 1,
+        "lost": 0,
         "z": 0.13,
         "digest": "0123456789abcdef" * 4,
     }
@@ -115,7 +116,7 @@ def summary(**changes: Any) -> Summary:
         "requests": 240,
         "requests_per_second": 30.0,
         "response": times(240, 0.02),
-        "journeys": [JourneyRow(journey="file-return", completed=56, failed=4, duration=times(56, 1.2))],
+        "journeys": [JourneyRow(journey="file-return", completed=56, failed=4, unfinished=1, duration=times(56, 1.2))],
         "steps": [
             StepRow(
                 journey="file-return",

@@ -36,6 +36,8 @@ def header(set_cookie: list[str], *, host="a.example", path="/x/y", secure=True,
         (["a=1; Path=/; Expires=Thu, 01 Jan 1970 00:00:10 GMT; Max-Age=500"], {"now": 50.0}, "a=1"),
         (["a=1; Path=/", "b=2; Path=/x"], {}, "b=2; a=1"),
         (["nonsense", "=1", "a=b=c; Path=/"], {}, "a=b=c"),
+        (["a=1; Path=/; Max-Age=--5"], {}, "a=1"),
+        (["a=1; Path=/; Max-Age=²"], {}, "a=1"),
     ],
 )
 def test_what_is_sent_back(set_cookie, request_to, expected):

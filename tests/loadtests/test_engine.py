@@ -339,11 +339,11 @@ def test_those_still_on_their_way_at_the_end_are_counted(one_journey):
     """When the drain is over, the rest is unfinished: started = completed + failed + unfinished."""
 
     def endless(_citizen: Citizen) -> Journey:
-        yield Wait(60.0)
+        yield Think(60.0)
 
     one_journey(endless)
     results, engine = run(plan("http://127.0.0.1:9/", seconds=0.3, drain=0.2))
-    assert results.counts["unfinished"] == results.counts["started"] == engine.scheduled
+    assert results.total_unfinished == results.counts["started"] == engine.scheduled
 
 
 def test_a_bug_in_a_journey_ends_the_run_with_its_error(one_journey):
@@ -406,3 +406,32 @@ def test_citizens_leave_no_work_for_the_collector(one_journey):
             gc.enable()
     assert results.total_failed == engine.scheduled > 10
     assert found < engine.scheduled
+
+
+def test_those_who_wait_for_the_system_at_the_end_have_failed(one_journey):
+    """A citizen who still polls when the drain is over was not served; one who still thinks is merely unfinished."""
+
+    def waiting(citizen: Citizen) -> Journey:
+        yield from fetch("one", "website", "/", contains="Hello")
+        yield Think(60.0) if citizen.number % 2 else Wait(60.0)
+
+    one_journey(waiting)
+    with server(always(say())) as url:
+        results, engine = run(plan(url, seconds=0.5, rate=40.0, spacing="even", drain=0.3))
+    assert only_failure(results) == ("one", Reason.TIMEOUT)
+    assert results.total_failed == results.total_unfinished == engine.scheduled / 2
+    assert results.counts["due"] == engine.scheduled
+
+
+def test_a_path_that_is_no_plain_text_is_quoted(one_journey):
+    """What a system hands out (a ticket in a path) cannot break the request or smuggle a header in."""
+
+    def odd(_citizen: Citizen) -> Journey:
+        yield from fetch("one", "website", "/a b\r\nX-Evil: 1/é€", contains="Hello")
+
+    asked = []
+    one_journey(odd)
+    with server(lambda r, c, _n: (asked.append(r), c.sendall(say()))[0]) as url:
+        results, engine = run(plan(url, seconds=0.3, rate=20.0))
+    assert results.total_completed == engine.scheduled
+    assert asked[0].startswith(b"GET /base/a%20b%0D%0AX-Evil:%201/%C3%A9%E2%82%AC HTTP/1.1\r\nHost:")

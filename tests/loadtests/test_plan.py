@@ -67,6 +67,10 @@ def test_every_citizen_is_synthetic_and_fixed_by_the_seed(configuration):
         ({"start": "10:00", "end": "07:00"}, "--from 10:00 must be before --to 07:00"),
         ({"start": "25:00"}, "'25:00' is not a time of day"),
         ({"scale": 1e-9}, "fewer than one arrival"),
+        ({"scale": 1000.0}, "too many for one run"),
+        ({"start": "07:00+02:00"}, "is not a time of day"),
+        ({"drain": float("inf")}, "drain: Input should be"),
+        ({"timeout": float("nan")}, "timeout: Input should be"),
     ],
 )
 def test_what_cannot_be_planned_is_explained(configuration, options, words):

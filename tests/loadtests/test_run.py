@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -101,8 +102,33 @@ def test_a_fault_fails_the_run_with_its_reason(config, tmp_path):
     assert {row["reason"] for row in summary["failures"]} == {"maintenance_page"}
 
 
+def test_a_waiting_room_that_admits_nobody_fails_the_run(config, tmp_path):
+    """People who are still queueing when the run ends were not served; they do not just disappear from the figures."""
+    url = yaml.safe_load((config / "environments/local.yaml").read_text())["endpoints"]["waiting-room"]
+    dose = command("staging", "dose", "--url", url.removesuffix("/waiting-room"))
+    subprocess.run([*dose, "--web", "0", "--app", "0"], cwd=ROOT, check=True, capture_output=True)
+    try:
+        summary = load(config, tmp_path, "--drain", "1", code=1)
+    finally:
+        subprocess.run([*dose, "--web", "1000", "--app", "1000"], cwd=ROOT, check=True, capture_output=True)
+    assert summary["outcome"] == "failed"
+    assert {row["detail"] for row in summary["failures"]} == {"still waiting when the run ended"}
+
+
+def workers_of(pid: int) -> list[int]:
+    """Wait until a master has its two workers, and return their process ids."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        time.sleep(0.2)
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        workers = [int(child) for child in children if b"--worker" in Path(f"/proc/{child}/cmdline").read_bytes()]
+        if len(workers) == 2:
+            return workers
+    pytest.fail("the workers did not come")
+
+
 def test_a_killed_worker_makes_the_run_invalid(config, tmp_path):
-    """A worker that dies takes its arrivals with it: exit code 3, and the reason is said."""
+    """A worker that dies takes its citizens with it: exit code 3, the reason is said, and they are counted as lost."""
     arguments = (
         "load",
         "run",
@@ -117,19 +143,45 @@ def test_a_killed_worker_makes_the_run_invalid(config, tmp_path):
         "0.2",
     )
     with started(*arguments, "--processes", "2", "--think", "0.02", "--out", str(tmp_path)) as run:
-        deadline = time.monotonic() + 20
-        workers: list[int] = []
-        while len(workers) < 2 and time.monotonic() < deadline:
-            time.sleep(0.2)
-            children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
-            workers = [int(pid) for pid in children if b"--worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        workers = workers_of(run.pid)
         time.sleep(6)
-        subprocess.run(["kill", "-9", str(workers[0])], check=True)
+        os.kill(workers[0], signal.SIGKILL)
         output, _ = run.communicate(timeout=60)
         assert run.returncode == 3, output
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["outcome"] == "invalid"
     assert any("a worker was lost" in reason for reason in summary["reasons"])
+    arrivals = summary["arrivals"]
+    assert arrivals["lost"] > 0
+    parts = ("dropped", "completed", "failed", "aborted", "unfinished", "lost")
+    assert arrivals["due"] == sum(arrivals[name] for name in parts)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGHUP])
+def test_no_worker_outlives_the_run(config, tmp_path, how):
+    """Whatever ends the master, load that nobody watches does not go on."""
+    arguments = ("load", "run", CAMPAIGN, "--config", str(config), "--from", "09:00", "--to", "09:10", "--scale", "0.1")
+    with started(*arguments, "--processes", "2", "--think", "0.02", "--out", str(tmp_path)) as run:
+        workers = workers_of(run.pid)
+        time.sleep(2)
+        run.send_signal(how)
+        run.communicate(timeout=30)
+    deadline = time.monotonic() + 5
+    while any(Path(f"/proc/{worker}").exists() for worker in workers):
+        assert time.monotonic() < deadline, "a worker is still there"
+        time.sleep(0.1)
+
+
+def test_a_reader_that_goes_away_does_not_end_the_run(config, tmp_path):
+    """`load run ... 2>&1 | head -1`: the run goes on and writes its report."""
+    arguments = command("load", "run", CAMPAIGN, "--config", str(config), "--from", "09:00", "--to", "09:00:12")
+    arguments += ["--scale", "0.1", "--think", "0.02", "--out", str(tmp_path)]
+    with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as run:
+        assert run.stdout is not None
+        run.stdout.readline()
+        run.stdout.close()
+        run.wait(timeout=60)
+    assert json.loads((tmp_path / "summary.json").read_text())["outcome"] == "passed"
 
 
 def test_ctrl_c_keeps_the_partial_report_and_metrics_are_live(config, tmp_path):
@@ -153,9 +205,11 @@ def test_ctrl_c_keeps_the_partial_report_and_metrics_are_live(config, tmp_path):
         assert run.returncode == 3, output
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["outcome"] == "invalid"
-    assert "interrupted" in summary["reasons"][0]
-    assert summary["arrivals"]["started"] >= 30
-    assert summary["arrivals"]["not_due"] > 0
+    arrivals = summary["arrivals"]
+    assert arrivals["started"] >= 30
+    assert arrivals["not_due"] > 0
+    assert arrivals["due"] == arrivals["started"] + arrivals["dropped"]
+    assert summary["reasons"] == ["the run was interrupted; figures cover the part until then"]
 
 
 @pytest.mark.parametrize(
@@ -166,6 +220,11 @@ def test_ctrl_c_keeps_the_partial_report_and_metrics_are_live(config, tmp_path):
         (("load", "run", CAMPAIGN, "--from", "9 o'clock"), 2, "is not a time of day"),
         (("load", "run", CAMPAIGN, "--scale", "0"), 2, "--scale"),
         (("load", "run", CAMPAIGN, "--listen", "nonsense"), 2, "HOST:PORT"),
+        (("load", "run", CAMPAIGN, "--drain", "inf"), 2, "drain: Input should be"),
+        (("load", "run", CAMPAIGN, "--scale", "1000"), 2, "too many for one run"),
+        (("load", "run", CAMPAIGN, "--out", "/proc/nope"), 2, "cannot write to /proc/nope"),
+        (("load", "run", CAMPAIGN, "--out", "README.md"), 2, "cannot write to README.md"),
+        (("load", "shape", CAMPAIGN, "--out", "tests"), 2, "cannot write tests"),
         (("load", "run", CAMPAIGN, "--config", "no/such/folder"), 1, "no *.yaml file"),
     ],
 )
@@ -190,3 +249,30 @@ def test_plain_locust_replays_a_campaign_too(config, tmp_path):
     csv = (tmp_path / "locust_stats.csv").read_text()
     aggregated = next(line for line in csv.splitlines() if "Aggregated" in line)
     assert int(aggregated.split(",")[2]) == summary["requests"]
+
+
+@pytest.mark.parametrize("options", [("--campaign", "nope"), ("--env", "nope"), ("--scale", "-1")])
+def test_plain_locust_explains_wrong_options(options):
+    """Wrong options end Locust at once, with one line."""
+    done = subprocess.run(
+        [sys.executable, "-m", "locust", "-f", "loadtests/locustfile.py", "--headless", "--only-summary", *options],
+        cwd=ROOT, capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "there is no" in done.stdout or "scale: Input should be" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_plain_locust_that_ends_early_writes_an_invalid_report(config, tmp_path):
+    """Locust's own time limit ends the run: the report covers the part until then, and the exit code is 3."""
+    done = subprocess.run(
+        [sys.executable, "-m", "locust", "-f", "loadtests/locustfile.py", "--headless", "--only-summary", "-t", "5s",
+         "--campaign", CAMPAIGN,
+         "--piekwacht-config", str(config), "--from", "09:00", "--to", "09:10", "--scale", "0.1",
+         "--out", str(tmp_path)],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3, done.stdout + done.stderr
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["outcome"] == "invalid"
+    assert summary["arrivals"]["started"] > 10
