@@ -94,15 +94,9 @@ def _wait_until(instant: float) -> None:
 
 def preview(house: Played, out: Path) -> list[Path]:
     """Write the previews of all dashboards."""
+    seconds = f"{BEFORE + SEEN_AT * LENGTH:.0f}s"
     arguments = ["dashboards", "preview", "--prometheus", house.prometheus, "--config", str(house.scene.config)]
-    arguments += [
-        "--last",
-        f"{BEFORE + SEEN_AT * LENGTH:g}s",
-        "--scrape-interval",
-        f"{INTERVAL:g}s",
-        "--width",
-        str(WIDTH),
-    ]
+    arguments += ["--last", seconds, "--scrape-interval", f"{INTERVAL:g}s", "--width", str(WIDTH)]
     complete("preview", [*arguments, "--out", str(out)], house.scene.logs)
     return sorted(out.glob("*.html"))
 

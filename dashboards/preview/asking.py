@@ -47,11 +47,16 @@ def times(step: float, seconds: float, scrape: float) -> dict[str, str]:
     $__rate_interval = max(step + scrape, 4 * scrape).
     """
     return {
-        "__interval": f"{step:g}s",
-        "__rate_interval": f"{max(step + scrape, 4 * scrape):g}s",
-        "__range": f"{seconds:g}s",
-        "__range_s": f"{seconds:g}",
+        "__interval": _duration(step),
+        "__rate_interval": _duration(max(step + scrape, 4 * scrape)),
+        "__range": f"{seconds:.0f}s",
+        "__range_s": f"{seconds:.0f}",
     }
+
+
+def _duration(seconds: float) -> str:
+    """Write seconds as PromQL reads them: whole numbers only."""
+    return f"{seconds:.0f}s" if seconds == int(seconds) else f"{1000 * seconds:.0f}ms"
 
 
 def query_variables(dashboard: JsonObject) -> list[JsonObject]:

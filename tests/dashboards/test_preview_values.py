@@ -131,6 +131,17 @@ def test_the_rate_interval_covers_four_scrapes() -> None:
     assert times(120, 86_400, 15)["__rate_interval"] == "135s"
 
 
+def test_durations_are_whole_numbers() -> None:
+    """PromQL knows neither 252.8s nor 2.592e+06s."""
+    assert times(0.5, 252.8, 0.25) == {
+        "__interval": "500ms",
+        "__rate_interval": "1s",
+        "__range": "253s",
+        "__range_s": "253",
+    }
+    assert times(3600, 30 * 86_400, 15)["__range"] == "2592000s"
+
+
 def test_series_are_named_by_their_legend_or_their_labels() -> None:
     """A label that a series lacks leaves nothing behind."""
     series = Series({"probe": "login-app", "vantage": "here"}, [])
