@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from config.commands import ConfigOption, Exit, load_or_exit
+from config.commands import ConfigOption, Exit, choose, load_or_exit
 
 
 def demo(
@@ -18,8 +20,9 @@ def demo(
 ) -> None:
     """Show Piekwacht on this machine: load, probes, a fault, and what it costs.
 
-    Exit code 0 if the fault was detected and cleared, the load kept its schedule, and availability fell by what the
-    fault should cost; otherwise 1. Talks to 127.0.0.1 only.
+    Exit code 0 if every probe passed at first, the fault was detected and cleared, the load kept its schedule, and
+    availability fell by what the fault should cost; otherwise 1; 3 if it was stopped. Talks to 127.0.0.1 only. The
+    folder is the demo's own: a folder with other files in it is refused, and nothing outside is touched.
 
     \b
     Examples:
@@ -29,21 +32,45 @@ def demo(
     from rich.console import Console
 
     import journeys
+    from demo.checks import HIT_PROBE, HIT_SYSTEM
+    from demo.folder import FolderError
     from demo.processes import ChildFailedError
     from demo.running import keep_running
+    from demo.stage import CAMPAIGN, ENVIRONMENT
     from demo.story import tell
 
     configuration = load_or_exit(config, journeys.definitions())
-    console = Console()
+    choose("environment", ENVIRONMENT, configuration.environments)
+    choose("campaign", CAMPAIGN, configuration.campaigns)
+    if not keep:
+        choose("system", HIT_SYSTEM, configuration.systems)
+        choose("probe", HIT_PROBE, configuration.systems[HIT_SYSTEM].probes)
+    _end_like_ctrl_c()
     try:
         if keep:
-            keep_running(configuration, out, console)
-            return
-        good = tell(configuration, out, seconds, console)
-    except ChildFailedError as error:
+            keep_running(configuration, out, Console())
+        good = tell(configuration, out, seconds, Console())
+    except (FolderError, ChildFailedError) as error:
         typer.echo(str(error), err=True)
+        raise typer.Exit(Exit.USAGE if isinstance(error, FolderError) else Exit.NO) from None
+    except OSError as error:
+        typer.echo(f"The demo cannot go on: {error}", err=True)
         raise typer.Exit(Exit.NO) from None
     except KeyboardInterrupt:
-        typer.echo("Stopped.", err=True)
-        raise typer.Exit(Exit.INVALID) from None
+        with suppress(OSError):  # the terminal may be what is gone
+            typer.echo("Stopped.", err=True)
+        raise typer.Exit(Exit.GOOD if keep else Exit.INVALID) from None
     raise typer.Exit(Exit.GOOD if good else Exit.NO)
+
+
+def _end_like_ctrl_c() -> None:
+    """Have SIGTERM and SIGHUP stop everything in order; a second one does not disturb that. `nohup` is respected."""
+    numbers = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN]
+
+    def stop(*_: object) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in numbers:
+        signal.signal(number, stop)

@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from config.children import die_with_parent
+
 
 class ChildFailedError(Exception):
     """A command ended, or did not say what it should have said; the message holds its last lines."""
@@ -30,6 +32,7 @@ class Child:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - the demo has one thread
             )
 
     @property
@@ -55,6 +58,15 @@ class Child:
             return self._process.wait(timeout=within)
         except subprocess.TimeoutExpired:
             raise ChildFailedError(f"{self.name} did not end within {within:g} s:\n{self.last_lines()}") from None
+
+    def check(self) -> None:
+        """Raise `ChildFailedError` if it has ended."""
+        if self.exit_code is not None:
+            raise self.failure()
+
+    def failure(self) -> ChildFailedError:
+        """Return how it ended and its last lines, as an error to raise."""
+        return ChildFailedError(f"{self.name} ended with {self.exit_code}:\n{self.last_lines()}")
 
     def stop(self) -> None:
         """End it in order; kill it if it does not listen."""
@@ -84,5 +96,5 @@ def complete(name: str, arguments: list[str], logs: Path, *, good: tuple[int, ..
     with Child(name, arguments, logs) as child:
         code = child.wait(within=60)
         if code not in good:
-            raise ChildFailedError(f"{name} ended with {code}:\n{child.last_lines()}")
+            raise child.failure()
         return child.log.read_text()

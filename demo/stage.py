@@ -15,11 +15,11 @@ from urllib.request import Request, urlopen
 import yaml
 
 from config import Configuration
+from demo.folder import prepare
 from demo.processes import Child, complete
 
-OWN_FILES = ("config", "logs", "load", "grafana", "prometheus", "demo.json", "ledger.sqlite", "ledger.sqlite-wal",
-    "ledger.sqlite-shm", "ledger.sqlite-lock")  # fmt: skip
-"""What the demo writes in its folder, and removes at its next start; nothing else is touched."""
+ENVIRONMENT = "local"
+CAMPAIGN = "aangifte-2023-03-01"
 
 DOSE = 1000
 """People admitted per second and channel: the crowd of the demo is never queued, so that one fault is all there is."""
@@ -27,13 +27,19 @@ DOSE = 1000
 
 @dataclass(frozen=True)
 class Stage:
-    """Everything that runs: base URLs, the folder, and how often each probe runs (seconds)."""
+    """Everything that runs: base URLs, the folder, how often each probe runs (seconds), replica and monitor."""
 
     folder: Path
     config: Path
     replica: str
     monitor: str
     interval: float
+    children: tuple[Child, ...]
+
+    def check(self) -> None:
+        """Raise `ChildFailedError` if the replica or the monitor has ended."""
+        for child in self.children:
+            child.check()
 
     @property
     def ledger(self) -> Path:
@@ -60,33 +66,31 @@ def stage(
 ) -> Iterator[Stage]:
     """Start replica and monitor on the two ports (0: free ones), build dashboards and rules; stop all at the end.
 
-    Raises `ChildFailedError`.
+    Raises `FolderError`, `ChildFailedError`.
     """
-    for name in OWN_FILES:
-        path = folder / name
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    prepare(folder, configuration.root)
     logs = folder / "logs"
-    logs.mkdir(parents=True)
-    doses = ["--dose-web", str(DOSE), "--dose-app", str(DOSE)]
-    with Child("replica", ["staging", "run", "--port", str(ports[0]), *doses], logs) as replica:
+    arguments = f"staging run --port {ports[0]} --dose-web {DOSE} --dose-app {DOSE} --config".split()
+    with Child("replica", [*arguments, str(configuration.root)], logs) as replica:
         url = replica.says(r"(http://127\.0\.0\.1:\d+)", within=20)
         config = _write_config(configuration, folder / "config", url, interval)
-        arguments = ["monitor", "run", "--env", "local", "--config", str(config)]
+        arguments = ["monitor", "run", "--env", ENVIRONMENT, "--config", str(config)]
         arguments += ["--ledger", str(folder / "ledger.sqlite"), "--listen", f"127.0.0.1:{ports[1]}"]
         with Child("monitor", arguments, logs) as monitor:
-            complete(
-                "dashboards", ["dashboards", "build", "--config", str(config), "--out", str(folder / "grafana")], logs
-            )
-            complete("rules", ["rules", "build", "--config", str(config), "--out", str(folder / "prometheus")], logs)
+            for room, place in (("dashboards", "grafana"), ("rules", "prometheus")):
+                complete(room, [room, "build", "--config", str(config), "--out", str(folder / place)], logs)
             address = monitor.says(r"(http://127\.0\.0\.1:\d+)/metrics", within=20)
-            yield Stage(folder, config, url, address, interval)
+            yield Stage(folder, config, url, address, interval, (replica, monitor))
 
 
 def _write_config(configuration: Configuration, target: Path, url: str, interval: float) -> Path:
-    """Copy the configuration; point `local` at the replica and probe it as often as a short demo needs."""
-    for part in ("estate", "campaigns", "environments", "maintenance"):
-        shutil.copytree(configuration.root / part, target / part)
-    local = configuration.environments["local"]
+    """Copy the configuration; point the environment at the replica and probe it as often as a short demo needs."""
+    for pattern in ("estate/*.yaml", "campaigns/*.yaml", "environments/*.yaml", "maintenance/*.ics"):
+        for source in configuration.root.glob(pattern):
+            copy = target / source.relative_to(configuration.root)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, copy)
+    local = configuration.environments[ENVIRONMENT]
     data = {
         "title": local.title,
         "endpoints": {name: url + urlsplit(endpoint).path for name, endpoint in local.endpoints.items()},
@@ -94,7 +98,7 @@ def _write_config(configuration: Configuration, target: Path, url: str, interval
         "probe_interval": f"{interval:g}s",
     }
     text = "# Written by `piekwacht demo`.\n" + yaml.safe_dump(data, sort_keys=False)
-    (target / "environments" / "local.yaml").write_text(text, encoding="utf-8")
+    (target / "environments" / f"{ENVIRONMENT}.yaml").write_text(text, encoding="utf-8")
     return target
 
 

@@ -155,6 +155,7 @@ class Ledger:
             with ExitStack() as undo:
                 writer = lock = None
                 if not read_only:
+                    _refuse_foreign(path)  # first: nothing is put beside a file of someone else
                     lock = _lock(path, undo)
                     writer = undo.enter_context(closing(_connect(path, "rwc")))
                     _prepare(writer, path, vantage)
@@ -341,9 +342,28 @@ def _lock(path: Path, undo: ExitStack) -> int:
     return lock
 
 
+def _refuse_foreign(path: Path) -> None:
+    """Raise `LedgerError` for what is certainly no ledger; one that another monitor is just filling is none yet.
+
+    Nothing remains beside the file: a connection that may write takes SQLite's own files away when it is closed.
+    """
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise LedgerError(f"{path} is not a ledger")
+    with closing(_connect(path, "rw")) as connection:
+        if not _is_empty(connection):
+            _check_kind(connection, path)
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    return bool(tables == 0)
+
+
 def _prepare(writer: sqlite3.Connection, path: Path, vantage: str) -> None:
     """Check the file, or fill an empty one in one transaction; only then touch its settings."""
-    new = writer.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,)
+    new = _is_empty(writer)
     if not new:
         _check(writer, path)
     writer.execute("PRAGMA journal_mode = WAL")
@@ -359,10 +379,14 @@ def _prepare(writer: sqlite3.Connection, path: Path, vantage: str) -> None:
             writer.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
-def _check(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise `LedgerError` unless this is an undamaged ledger of a known version."""
+def _check_kind(connection: sqlite3.Connection, path: Path) -> None:
     if connection.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,):
         raise LedgerError(f"{path} is not a ledger")
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise `LedgerError` unless this is an undamaged ledger of a known version."""
+    _check_kind(connection, path)
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > SCHEMA_VERSION:
         raise LedgerError(f"{path} is of a newer version ({version}) than this program knows ({SCHEMA_VERSION})")

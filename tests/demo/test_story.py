@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from demo.story import FAULT, HIT_SYSTEM
+from demo.checks import HIT_SYSTEM
+from demo.story import FAULT
 from tests.conftest import ROOT
 
 
@@ -28,7 +29,7 @@ def test_the_demo_shows_what_it_promises(tmp_path):
     assert demo.returncode == 0, demo.stdout + demo.stderr
     assert f"Fault on: {FAULT}" in demo.stdout
     checks = json.loads((folder / "demo.json").read_text())["checks"]
-    assert len(checks) == 4
+    assert len(checks) == 5
     assert all(check["passed"] for check in checks)
     summary = json.loads((folder / "load" / "summary.json").read_text())
     assert {row["reason"] for row in summary["failures"]} == {"maintenance_page"}

@@ -264,11 +264,20 @@ def test_a_vantage_point_has_its_own_ledger(path: Path) -> None:
 
 
 def test_what_is_no_ledger_is_refused_and_left_alone(tmp_path: Path) -> None:
-    """Neither text nor a database of another program is opened or changed."""
+    """Neither text, a database of another program nor a folder is opened or changed, and nothing is left beside it."""
     text = tmp_path / "notes.txt"
     text.write_text("no database, but long enough to look like a file with a header of a hundred bytes" * 3)
     other = tmp_path / "other.sqlite"
     sql(other, "CREATE TABLE mine (x)")
+    in_wal_mode = tmp_path / "wal.sqlite"
+    sql(in_wal_mode, "PRAGMA journal_mode = WAL")
+    sql(in_wal_mode, "CREATE TABLE mine (x)")
+    (tmp_path / "folder").mkdir()
+    there = set(tmp_path.iterdir())
+    for path in (text, other, in_wal_mode, tmp_path / "folder"):
+        with pytest.raises(LedgerError, match="is not a"):
+            Ledger.open(path)
+        assert set(tmp_path.iterdir()) == there
     for path in (text, other):
         before = path.read_bytes()
         for read_only in (True, False):

@@ -200,7 +200,13 @@ async def test_a_second_monitor_and_a_taken_port_are_refused(tmp_path: Path) -> 
 async def test_stopping_cuts_runs_off_and_records_them(tmp_path: Path) -> None:
     """Runs under way at the end are in the ledger as unknown(cancelled), not lost."""
     stop, seen = asyncio.Event(), list[Run]()
-    silent = await asyncio.start_server(lambda reader, writer: asyncio.sleep(60), "127.0.0.1", 0)
+    kept = list[asyncio.StreamWriter]()  # a writer that nobody holds is closed, which resets the connection
+
+    async def say_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        kept.append(writer)
+        await asyncio.sleep(60)
+
+    silent = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
     endpoint = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
     systems = load(Path("config")).systems
     configuration = load(configure(tmp_path / "config", dict.fromkeys(systems, endpoint), "2s"))

@@ -1,0 +1,102 @@
+"""`piekwacht demo`: one clear line for what it cannot do, and nothing left running."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+DEMO = [sys.executable, "-m", "piekwacht", "demo"]
+
+
+def demo(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [*DEMO, *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """Copy the configuration of the project, to be changed."""
+    return Path(shutil.copytree(ROOT / "config", tmp_path / "config", ignore=shutil.ignore_patterns("*.py", "__*")))
+
+
+def test_a_folder_it_cannot_use_is_one_line_and_wrong_use(tmp_path: Path) -> None:
+    """A file, and a folder with other files: exit code 2."""
+    (tmp_path / "file").write_text("")
+    for out, why in ((tmp_path / "file", "cannot be used"), (tmp_path, "not the demo's")):
+        done = demo("--out", out)
+        assert done.returncode == 2
+        assert why in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_an_estate_without_the_local_environment_is_wrong_use(tmp_path: Path, config: Path) -> None:
+    (config / "environments" / "local.yaml").unlink()
+    done = demo("--out", tmp_path / "out", "--config", config)
+    assert done.returncode == 2
+    assert done.stderr == "There is no environment 'local'; there is: staging\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_estate_without_what_the_fault_hits_is_wrong_use(tmp_path: Path, config: Path) -> None:
+    """The story needs its probe; without it nothing is started."""
+    path = config / "estate" / "belastingdienst.yaml"
+    path.write_text(path.read_text().replace("[file-return]", "[another]").replace(" file-return: {", " another: {"))
+    done = demo("--out", tmp_path / "out", "--config", config)
+    assert done.returncode == 2
+    assert "There is no probe 'file-return'" in done.stderr
+
+
+@contextmanager
+def started(*arguments: str | Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+    """Run the demo until replica and monitor are there; give it and their process ids."""
+    command = [*DEMO, *map(str, arguments)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            of_process = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+            assert eventually(lambda: len(of_process.read_text().split()) >= 2, within=20), "no two children"
+            yield process, [int(child) for child in of_process.read_text().split()]
+        finally:
+            process.kill()
+
+
+def eventually(true: Callable[[], bool], within: float) -> bool:
+    deadline = time.monotonic() + within
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return true()
+
+
+def gone(pid: int) -> bool:
+    """Tell whether a process has ended (a zombie that its new parent has not collected has)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def test_no_child_outlives_a_demo_that_is_killed(tmp_path: Path, config: Path) -> None:
+    """SIGKILL leaves the demo no time for anything: the kernel ends replica and monitor. No maintenance/ is needed."""
+    shutil.rmtree(config / "maintenance")
+    with started("--config", config, "--out", tmp_path / "out") as (process, children):
+        process.kill()
+        assert eventually(lambda: all(map(gone, children)), within=3)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_demo_that_is_asked_to_end_stops_its_children(tmp_path: Path, number: signal.Signals) -> None:
+    """As with Ctrl-C: everything is stopped in order, and the exit code says that nothing was measured."""
+    with started("--out", tmp_path / "out") as (process, children):
+        process.send_signal(number)
+        output, errors = process.communicate(timeout=15)
+        assert (process.returncode, errors) == (3, "Stopped.\n"), output
+        assert all(map(gone, children))
