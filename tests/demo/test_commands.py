@@ -99,4 +99,4 @@ def test_a_demo_that_is_asked_to_end_stops_its_children(tmp_path: Path, number: 
         process.send_signal(number)
         output, errors = process.communicate(timeout=15)
         assert (process.returncode, errors) == (3, "Stopped.\n"), output
-        assert all(map(gone, children))
+        assert eventually(lambda: all(map(gone, children)), within=3)
