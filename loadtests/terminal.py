@@ -121,11 +121,11 @@ def _all_times(summary: Summary) -> Table:
 
 
 def _journeys(summary: Summary) -> Table:
-    table = _table("journey", "completed", "failed", "share", "unfinished", "p50", "p95", "p99", "max", left={0})
+    table = _table("journey", "completed", "failed", "unfinished", "p50", "p95", "p99", left={0})
     for row in summary.journeys:
-        counts = wording.number(row.completed), wording.number(row.failed)
-        share = wording.share(row.failed, row.completed + row.failed)
-        table.add_row(Text(row.journey), *counts, share, wording.number(row.unfinished), *_times(row.duration))
+        counts = (wording.number(count) for count in (row.completed, row.failed, row.unfinished))
+        p50, p95, p99, _ = _times(row.duration)
+        table.add_row(Text(row.journey), *counts, p50, p95, p99)
     return table
 
 
