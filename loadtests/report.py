@@ -6,6 +6,7 @@ The verdict comes first, then key figures, plots over time, tables, and what is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
@@ -70,12 +71,16 @@ def clock_labels(first: datetime, compress: float, duration: float) -> Callable[
     return label
 
 
-def _plots(summary: Summary) -> Iterable[Plot]:
-    plan, rows = summary.plan, summary.timeline
-    duration = (plan.last - plan.first).total_seconds() / plan.compress
-    end = max(1.0, duration, rows[-1].second + 1 if rows else 0.0)
+@dataclass(frozen=True)
+class _Sheet:
+    """What all plots of a report share: the seconds of the run on the x axis, its replayed clock, its last arrival."""
 
-    def plot(key: str, title: str, description: str, *series: Series, time: bool = False) -> Plot:
+    summary: Summary
+
+    def plot(self, key: str, title: str, description: str, *series: Series, time: bool = False) -> Plot:
+        plan, rows = self.summary.plan, self.summary.timeline
+        duration = (plan.last - plan.first).total_seconds() / plan.compress
+        end = max(1.0, duration, rows[-1].second + 1 if rows else 0.0)
         return Plot(
             key=key,
             title=title,
@@ -89,20 +94,25 @@ def _plots(summary: Summary) -> Iterable[Plot]:
             mark=(duration, "last arrival") if duration < end - 0.5 else None,
         )
 
-    def values(of: Callable[[SecondRow], float]) -> list[float]:
-        return [of(row) for row in rows]
+    def values(self, of: Callable[[SecondRow], float]) -> list[float]:
+        return [of(row) for row in self.summary.timeline]
 
+
+def _plots(summary: Summary) -> Iterable[Plot]:
+    sheet = _Sheet(summary)
+    yield from _plots_of_the_crowd(sheet, dropped=summary.arrivals.dropped > 0)
+    yield from _plots_of_the_generator(sheet)
+
+
+def _plots_of_the_crowd(sheet: _Sheet, *, dropped: bool) -> Iterable[Plot]:
+    plot, values = sheet.plot, sheet.values
     yield plot(
         "arrivals",
         "Arrivals per second",
         "Arrivals that the plan asked for and arrivals that were started, per second.",
         Series("started", values(lambda row: row.started), "blue", filled=True),
         Series("planned", values(lambda row: row.planned), "text", "dashed"),
-        *(
-            [Series("dropped", values(lambda row: row.dropped), "vermillion", "dotted")]
-            if summary.arrivals.dropped
-            else []
-        ),
+        *([Series("dropped", values(lambda row: row.dropped), "vermillion", "dotted")] if dropped else []),
     )
     yield plot(
         "response",
@@ -124,6 +134,10 @@ def _plots(summary: Summary) -> Iterable[Plot]:
         "Citizens who had begun a journey and not yet ended it, at the end of each second.",
         Series("on their way", values(lambda row: row.in_flight), "green", filled=True),
     )
+
+
+def _plots_of_the_generator(sheet: _Sheet) -> Iterable[Plot]:
+    plot, values = sheet.plot, sheet.values
     yield plot(
         "lateness",
         "Generator: start lateness",
