@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help venv demo up test unit lint format types golden bench dashboard-pictures lock clean
+.PHONY: help venv demo up test unit lint format types golden bench bench-load dashboard-pictures lock clean
 
 help: ## List every target with one line
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ golden: $(READY) ## Accept today's output as the golden files (then read the dif
 
 bench: $(READY) ## Print the benchmarks, as ratios within one run
 	@$(BIN)/python -m tests.benchmarks
+
+bench-load: $(READY) ## Print what a request costs beside wrk and FastHttpUser (needs nginx, wrk)
+	@$(BIN)/python -m tests.benchmarks.load
 
 dashboard-pictures: $(READY) ## Draw docs/pictures from a live run (five minutes; needs prometheus, chromium, pngquant)
 	@$(BIN)/python -m tests.pictures
