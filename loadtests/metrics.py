@@ -5,7 +5,7 @@ from __future__ import annotations
 from config.metric import Metric
 
 CAMPAIGN = ("campaign",)
-LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 PLANNED = Metric("piekwacht_load_arrivals_planned_total", "counter", "Arrivals the rate curve expects by now", CAMPAIGN)
 STARTED = Metric("piekwacht_load_arrivals_started_total", "counter", "Arrivals that were started", CAMPAIGN)
