@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Replay a campaign against a test environment.", no_args_is_help=True)
 
+CampaignArgument = Annotated[str, typer.Argument(help="Campaign of config/campaigns.")]
 EnvironmentOption = Annotated[str, typer.Option("--env", help="Environment of config/environments.")]
 DayOption = Annotated[str | None, typer.Option("--day", help="Day of the campaign (default: its first).")]
 FromOption = Annotated[str, typer.Option("--from", help="First moment of the day, local time.", metavar="HH:MM")]
@@ -40,7 +41,7 @@ ListenOption = Annotated[
 
 @app.command("run")
 def run_command(
-    campaign: Annotated[str, typer.Argument(help="Campaign of config/campaigns.")],
+    campaign: CampaignArgument,
     environment: EnvironmentOption = "local",
     day: DayOption = None,
     start: FromOption = "00:00",
@@ -112,7 +113,7 @@ def smoke_command(
 
 @app.command("shape")
 def shape_command(
-    campaign: Annotated[str, typer.Argument(help="Campaign of config/campaigns.")],
+    campaign: CampaignArgument,
     environment: EnvironmentOption = "local",
     day: DayOption = None,
     start: FromOption = "00:00",
