@@ -43,6 +43,8 @@ PUMP = 0.25
 class CrowdUser(User):
     """The one Locust user of a run: it does nothing, the engine walks the citizens."""
 
+    host = "the endpoints of the environment (--env)"  # shown by the web page; hosts come from the configuration only
+
     fixed_count = 1
 
     @task
