@@ -2,25 +2,71 @@
 
 from __future__ import annotations
 
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from pydantic import Field
 
-from config.fields import BaseUrl, Duration, Host, Identifier, SecretReference, host_of
-from config.source import Strict
+from config.fields import BaseUrl, Duration, FilePath, Host, Identifier, SecretReference, SourceAddress, host_of
+from config.source import Contradiction, Strict
+
+
+class Tls(Strict):
+    """How HTTPS is spoken: PEM files, relative to the configuration's folder.
+
+    `authorities` are trusted beside those of the system; `certificate` and `key` are shown to servers that ask for one.
+    """
+
+    authorities: FilePath | None = None
+    certificate: FilePath | None = None
+    key: FilePath | None = None
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Make sure that a certificate comes with its key."""
+        if (self.certificate is None) != (self.key is None):
+            yield Contradiction(("key" if self.certificate else "certificate",), "both certificate and key, or neither")
+
+    def context(self) -> ssl.SSLContext:
+        """Return the one context for all connections of a process. Raises `OSError` that names the file."""
+        context = ssl.create_default_context()
+        if self.authorities is not None:
+            with _named(self.authorities):
+                context.load_verify_locations(self.authorities)
+        if self.certificate is not None:
+            with _named(self.certificate):
+                context.load_cert_chain(self.certificate, self.key)
+        return context
 
 
 class Environment(Strict):
     """One file of `config/environments/`.
 
     `allow` lists the only hosts that may receive traffic. `probe_interval` replaces the interval of every probe, where
-    an environment is probed faster or slower than production; timeouts and limits shrink with it.
+    an environment is probed faster or slower than production; timeouts and limits shrink with it. `source_addresses`
+    are addresses of the load generator: connections leave from each in turn, because one address has no more than some
+    28,000 ports for one destination.
     """
 
     title: str
     endpoints: dict[Identifier, BaseUrl] = Field(min_length=1)
     allow: list[Host] = Field(min_length=1)
     probe_interval: Duration | None = None
+    source_addresses: list[SourceAddress] = Field(default=[])
+    tls: Tls = Tls()
     secrets: dict[Identifier, SecretReference] = Field(default={})
 
     def allows(self, url: str) -> bool:
         """Tell whether a request to `url` may leave this machine."""
         return host_of(url) in self.allow
+
+
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Make an error name the file, which `ssl` leaves out."""
+    try:
+        yield
+    except ssl.SSLError as error:
+        raise OSError(f"{path}: not a usable PEM file ({error.reason or error})") from None
+    except OSError as error:
+        raise OSError(f"{path}: {error.strerror or error}") from None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from decimal import Decimal
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, ip_address
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -104,6 +105,21 @@ def secret_reference(value: Any) -> str:
     return value
 
 
+def file_path(value: Any, info: ValidationInfo) -> str:
+    """Return an absolute path; a relative one counts from the folder "root" of the validation context."""
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise expected("the path of a file")
+    return str(Path((info.context or {}).get("root") or "", value).absolute())
+
+
+def source_address(value: str) -> str:
+    """Return an IP address in its usual spelling. Raises a validation error for anything else."""
+    try:
+        return str(ip_address(value))
+    except ValueError:
+        raise expected("an IP address of this machine, such as 127.0.0.2") from None
+
+
 def shaped(pattern: str, wanted: str) -> AfterValidator:
     """Return the validator of texts that match a pattern; `wanted` says it in words."""
 
@@ -144,3 +160,8 @@ Host = Annotated[str, AfterValidator(known_host)]
 
 SecretReference = Annotated[str, BeforeValidator(secret_reference)]
 """Where a secret is to be read (`file:/run/secrets/x` or `env:NAME`); never the secret itself."""
+
+FilePath = Annotated[str, BeforeValidator(file_path)]
+"""Path of a file, made absolute; whether it exists shows when it is read, which may be on another machine."""
+
+SourceAddress = Annotated[str, AfterValidator(source_address)]

@@ -45,7 +45,7 @@ def load(root: Path, journeys: Collection[str] | None = None) -> Configuration:
     `journeys` are the names that probes and campaigns may use; None leaves names unchecked (the replica needs none).
     """
     problems: list[Problem] = []
-    context = {"journeys": journeys}
+    context = {"journeys": journeys, "root": root}
     estate = dict(_read_all(root, "estate", EstateFile, context, problems))
     whole = not problems  # with a part missing, every name that refers to it would look unknown
     campaigns = dict(_read_all(root, "campaigns", Campaign, context, problems))

@@ -5,6 +5,7 @@ A journey is a generator without I/O. It yields what the citizen does next and r
     yield Request(...)   an HTTP request; the driver sends it and resumes the journey with the `Response`
     yield Think(3.0)     a person reads or types for 3 s; a driver may shorten it (compressed time, probes)
     yield Wait(1.0)      a program waits for 1 s (a polling interval); never shortened
+    yield Mark(...)      something happened at the waiting room that is counted; takes no time
 
 Redirects and cookies are the driver's work: each citizen has one jar, and the journey sees the last response. A journey
 that ends normally has passed. It fails by raising `JourneyFailed(reason, step)`; a driver throws the same into the
@@ -20,11 +21,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from random import Random
 from typing import Any, Literal
 from urllib.parse import urlencode
 
 from config import Channel
+from config.behaviour import QUEUE_PATIENCE
 from journeys.reasons import Reason
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
@@ -55,6 +58,27 @@ class Wait:
     """A program waits for `seconds`; drivers never scale it."""
 
     seconds: float
+
+
+class Passage(StrEnum):
+    """What can happen to a citizen at the waiting room."""
+
+    JOINED = "joined"
+    QUEUED = "queued"
+    ADMITTED = "admitted"
+    UNQUEUED = "unqueued"  # admitted without a place in the queue: dosed access was not applied
+    EXPIRED = "expired"  # the ticket was not known any more
+    LOST_PLACE = "lost_place"  # still waiting, behind more people than before
+    GAVE_UP = "gave_up"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A passage of the waiting room, `waited` seconds after joining; `pause` is the time since the poll before."""
+
+    passage: Passage
+    waited: float = 0.0
+    pause: float = 0.0
 
 
 @dataclass(slots=True)
@@ -100,7 +124,14 @@ class Citizen:
     __slots__ = ("_random", "bsn", "channel", "number", "patience", "seed", "watchful")
 
     def __init__(
-        self, number: int, bsn: str, channel: Channel, *, seed: int = 0, watchful: bool = False, patience: float = 900.0
+        self,
+        number: int,
+        bsn: str,
+        channel: Channel,
+        *,
+        seed: int = 0,
+        watchful: bool = False,
+        patience: float = QUEUE_PATIENCE,
     ) -> None:
         self.number = number
         self.bsn = bsn
@@ -118,7 +149,7 @@ class Citizen:
         return self._random
 
 
-Action = Request | Think | Wait
+Action = Request | Think | Wait | Mark
 Journey = Generator[Action, Any, None]
 """A whole journey."""
 

@@ -20,6 +20,7 @@ class Reason(StrEnum):
     CONTENT_MISSING = "content_missing"
     MAINTENANCE_PAGE = "maintenance_page"
     WAITING_ROOM = "waiting_room"
+    PLACE_LOST = "place_lost"
     WAITING_ROOM_BYPASSED = "waiting_room_bypassed"
     LOGIN_REFUSED = "login_refused"
     CODE_REJECTED = "code_rejected"
@@ -46,6 +47,7 @@ _MEANINGS = {
     Reason.CONTENT_MISSING: "the status is right, the expected content is not there",
     Reason.MAINTENANCE_PAGE: "a maintenance page in place of the service",
     Reason.WAITING_ROOM: "still held in the waiting room when patience ended",
+    Reason.PLACE_LOST: "the place in the waiting room had expired",
     Reason.WAITING_ROOM_BYPASSED: "admitted without passing the waiting room",
     Reason.LOGIN_REFUSED: "the login was refused",
     Reason.CODE_REJECTED: "the SMS or activation code was rejected",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import zlib
+from collections.abc import Callable
 from functools import cache
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
@@ -89,6 +90,7 @@ class Connection(asyncio.Protocol):
         "_client",
         "_cookies",
         "_encoding",
+        "_gone",
         "_head_complete",
         "_headers",
         "_length_known",
@@ -98,10 +100,13 @@ class Connection(asyncio.Protocol):
         "_size",
         "_transport",
         "closed",
+        "made",
     )
 
-    def __init__(self) -> None:
-        self.closed = False
+    def __init__(self, gone: Callable[[], None]) -> None:
+        """`gone` is called once, when a connection that was `made` no longer exists."""
+        self.closed = self.made = False
+        self._gone = gone
         self._requests = 0
         self._silent = True
         self._client: Client | None = None
@@ -132,10 +137,20 @@ class Connection(asyncio.Protocol):
         """Whether another request may be sent."""
         return not self.closed and self._transport is not None and not self._transport.is_closing()
 
+    @property
+    def idle(self) -> bool:
+        """Whether no answer is awaited."""
+        return self._client is None
+
     # --- called by the event loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
+        if self.closed:  # given up while it was being opened
+            self._gone = _nothing
+            cast("asyncio.Transport", transport).abort()
+            return
+        self.made = True
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is not a subclass
 
     def data_received(self, data: bytes) -> None:
@@ -156,6 +171,7 @@ class Connection(asyncio.Protocol):
                 self.on_message_complete()
             else:
                 self._break(Reason.CONNECTION_RESET, str(exc) if exc else "closed before the answer was complete")
+        self._gone()
         self._parser = None  # it holds our methods: without the cycle, citizens leave no work for the collector
 
     # --- called by the parser
@@ -218,6 +234,10 @@ class Connection(asyncio.Protocol):
         self.close()
         if client is not None:
             client.broken(reason, detail, stale=stale)
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 def explain_connect_error(error: BaseException) -> Reason:

@@ -17,8 +17,9 @@ import numpy as np
 from hdrh.histogram import HdrHistogram
 from numpy.typing import NDArray
 
-from journeys import Reason
+from journeys import Passage, Reason
 from loadtests.metrics import LATENCY_BUCKETS
+from loadtests.schedule import Done
 
 LOWEST, HIGHEST, DIGITS = 1, 3_600_000_000, 3
 """Range (microseconds, one hour) and significant digits of every histogram."""
@@ -30,6 +31,8 @@ StepKey = tuple[str, str, str]
 """Journey, step, HTTP method."""
 FailureKey = tuple[str, str, str]
 """Journey, step, reason."""
+PassageKey = tuple[str, str]
+"""Channel, passage of the waiting room."""
 
 Sparse = tuple[list[int], list[int]]
 """Latencies that occurred (microseconds, rising), and how often each did."""
@@ -48,17 +51,31 @@ class StepTimes:
 
 @dataclass(slots=True)
 class Second:
-    """What happened within one second of the run, as the engine notes it."""
+    """What happened within one second of the run, as the engine notes it.
+
+    `attempts` are journeys begun, retries and second tabs included; `setbacks` are failed attempts that did not decide
+    what became of the citizen. `spare` are connections that only a bug opened, `closed_early` idle ones closed for want
+    of descriptors. At the second's end: citizens `in_flight`, `open_connections`, TCP `sockets` of the whole machine
+    (those in TIME_WAIT included), `memory` of the process in bytes. By channel: `waits` in the waiting room of those
+    admitted, and the `longest_pause` before an admission was noticed. `orders` were carried out, and then all arrivals
+    of the engine's lanes below the number `reached` were started.
+    """
 
     index: int
     due: int = 0
     started: int = 0
     dropped: int = 0
-    in_flight: int = 0
+    attempts: int = 0
     requests: int = 0
     connections: int = 0
+    spare: int = 0
     stale: int = 0
+    closed_early: int = 0
     aborted: int = 0
+    in_flight: int = 0
+    open_connections: int = 0
+    sockets: int = 0
+    memory: int = 0
     cpu: float = 0.0
     lag: float = 0.0
     lateness: array[float] = field(default_factory=lambda: array("d"))
@@ -67,7 +84,13 @@ class Second:
     unfinished: Counter[str] = field(default_factory=Counter)
     journeys: defaultdict[str, array[float]] = field(default_factory=lambda: defaultdict(lambda: array("d")))
     failed: Counter[FailureKey] = field(default_factory=Counter)
+    setbacks: Counter[FailureKey] = field(default_factory=Counter)
     details: dict[FailureKey, str] = field(default_factory=dict)
+    passages: Counter[PassageKey] = field(default_factory=Counter)
+    waits: defaultdict[str, array[float]] = field(default_factory=lambda: defaultdict(lambda: array("d")))
+    longest_pause: dict[str, float] = field(default_factory=dict)
+    orders: list[Done] = field(default_factory=list)
+    reached: int = 0
 
 
 class PackedSecond(TypedDict):
@@ -75,6 +98,7 @@ class PackedSecond(TypedDict):
 
     index: int
     counts: dict[str, int]
+    gauges: dict[str, int]
     cpu: float
     lag: float
     lateness: Sparse
@@ -83,9 +107,28 @@ class PackedSecond(TypedDict):
     unfinished: dict[str, int]
     journeys: dict[str, Sparse]
     failed: list[tuple[FailureKey, int, str]]
+    setbacks: list[tuple[FailureKey, int, str]]
+    passages: list[tuple[PassageKey, int]]
+    waits: dict[str, Sparse]
+    longest_pause: dict[str, float]
 
 
-COUNTS = ("due", "started", "dropped", "in_flight", "requests", "connections", "stale", "aborted")
+COUNTS = (
+    "due",
+    "started",
+    "dropped",
+    "attempts",
+    "requests",
+    "connections",
+    "spare",
+    "stale",
+    "closed_early",
+    "aborted",
+)
+"""What is added up over time and workers."""
+
+GAUGES = ("in_flight", "open_connections", "sockets", "memory")
+"""What is as it is at the end of a second."""
 
 
 def pack(second: Second) -> PackedSecond:
@@ -93,6 +136,7 @@ def pack(second: Second) -> PackedSecond:
     return {
         "index": second.index,
         "counts": {name: getattr(second, name) for name in COUNTS},
+        "gauges": {name: getattr(second, name) for name in GAUGES},
         "cpu": second.cpu,
         "lag": second.lag,
         "lateness": sparse(second.lateness),
@@ -103,6 +147,10 @@ def pack(second: Second) -> PackedSecond:
         "unfinished": dict(second.unfinished),
         "journeys": {name: sparse(durations) for name, durations in second.journeys.items()},
         "failed": [(key, count, second.details.get(key, "")) for key, count in second.failed.items()],
+        "setbacks": [(key, count, second.details.get(key, "")) for key, count in second.setbacks.items()],
+        "passages": list(second.passages.items()),
+        "waits": {channel: sparse(waited) for channel, waited in second.waits.items()},
+        "longest_pause": second.longest_pause,
     }
 
 
@@ -168,6 +216,44 @@ class Latencies:
         return self.total / self.count if self.count else 0.0
 
 
+MOST_BLOCKS = 128
+"""Parts in time that a step's or journey's latencies are kept in; a run of an hour has blocks of 32 s."""
+
+
+class Blocks:
+    """Counted latencies and failures by part of the run, all parts equally long.
+
+    A part begins as one second; whenever there would be more than `MOST_BLOCKS`, neighbours are joined and the length
+    doubles. So memory is bounded however long the run is.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 1
+        self.latencies: defaultdict[int, Counter[int]] = defaultdict(Counter)
+        self.failed: Counter[int] = Counter()
+
+    def add(self, second: int, latencies: Sparse, failed: int = 0) -> None:
+        """Add what was measured in one second of the run."""
+        while second // self.seconds >= MOST_BLOCKS:
+            self._join_neighbours()
+        block = second // self.seconds
+        if latencies[0]:
+            counts = self.latencies[block]
+            for value, count in zip(*latencies, strict=True):
+                counts[value] += count
+        if failed:
+            self.failed[block] += failed
+
+    def _join_neighbours(self) -> None:
+        joined: defaultdict[int, Counter[int]] = defaultdict(Counter)
+        failed: Counter[int] = Counter()
+        for block, counts in self.latencies.items():
+            joined[block // 2].update(counts)
+        for block, count in self.failed.items():
+            failed[block // 2] += count
+        self.latencies, self.failed, self.seconds = joined, failed, self.seconds * 2
+
+
 @dataclass
 class StepResult:
     """Everything about one step of one journey."""
@@ -178,6 +264,15 @@ class StepResult:
     response: Latencies = field(default_factory=Latencies)
     service: Latencies = field(default_factory=Latencies)
     received: int = 0
+    blocks: Blocks = field(default_factory=Blocks)
+
+
+@dataclass
+class JourneyResult:
+    """Everything about one journey: durations without thinking time, and how it went on over the run."""
+
+    duration: Latencies = field(default_factory=Latencies)
+    blocks: Blocks = field(default_factory=Blocks)
 
 
 @dataclass
@@ -186,12 +281,19 @@ class Moment:
 
     started: int = 0
     dropped: int = 0
+    attempts: int = 0
     completed: int = 0
     failed: int = 0
+    setbacks: int = 0
     in_flight: int = 0
+    open_connections: int = 0
+    sockets: int = 0
+    memory: int = 0
     requests: int = 0
     cpu: float = 0.0
     lag: float = 0.0
+    admitted: Counter[str] = field(default_factory=Counter)
+    longest_pause: dict[str, float] = field(default_factory=dict)
     lateness: Counter[int] = field(default_factory=Counter)
     response: Counter[int] = field(default_factory=Counter)
 
@@ -200,46 +302,71 @@ class Results:
     """The result of a run so far; `add` takes packed seconds of any worker in any order."""
 
     def __init__(self) -> None:
-        self.counts: Counter[str] = Counter({name: 0 for name in COUNTS if name != "in_flight"})
+        self.counts: Counter[str] = Counter(dict.fromkeys(COUNTS, 0))
         self.lateness = Latencies()
         self.steps: dict[StepKey, StepResult] = {}
-        self.journeys: defaultdict[str, Latencies] = defaultdict(Latencies)
+        self.journeys: defaultdict[str, JourneyResult] = defaultdict(JourneyResult)
         self.completed: Counter[str] = Counter()
         self.unfinished: Counter[str] = Counter()
         self.failed: Counter[FailureKey] = Counter()
+        self.setbacks: Counter[FailureKey] = Counter()
+        self.passages: Counter[PassageKey] = Counter()
+        self.waits: defaultdict[str, Latencies] = defaultdict(Latencies)
         self.details: dict[FailureKey, str] = {}
         self.moments: defaultdict[int, Moment] = defaultdict(Moment)
 
     def add(self, second: PackedSecond) -> None:
         """Add one second of one worker."""
-        for name, count in second["counts"].items():
-            if name != "in_flight":
-                self.counts[name] += count
+        self.counts.update(second["counts"])
         self.lateness.add(second["lateness"])
-        self.completed.update(second["completed"])
-        self.unfinished.update(second["unfinished"])
-        for name, durations in second["journeys"].items():
-            self.journeys[name].add(durations)
-        for key, count, detail in second["failed"]:
-            self.failed[_triple(key)] += count
-            self.details.setdefault(_triple(key), detail)
+        self._add_journeys(second)
+        self._add_passages(second)
         self._add_moment(second)
         for key, received, response, service in second["steps"]:
             step = self.steps.setdefault(_triple(key), StepResult(*key))
             step.received += received
             step.response.add(response)
             step.service.add(service)
+            step.blocks.add(second["index"], response)
+
+    def _add_journeys(self, second: PackedSecond) -> None:
+        self.completed.update(second["completed"])
+        self.unfinished.update(second["unfinished"])
+        for name, durations in second["journeys"].items():
+            self.journeys[name].duration.add(durations)
+            self.journeys[name].blocks.add(second["index"], durations)
+        for total, rows in ((self.failed, second["failed"]), (self.setbacks, second["setbacks"])):
+            for key, count, detail in rows:
+                total[_triple(key)] += count
+                self.details.setdefault(_triple(key), detail)
+        for (journey, _, _), count, _ in second["failed"]:
+            self.journeys[journey].blocks.add(second["index"], ([], []), failed=count)
+
+    def _add_passages(self, second: PackedSecond) -> None:
+        for (channel, passage), count in second["passages"]:
+            self.passages[channel, passage] += count
+            if passage in {Passage.ADMITTED, Passage.UNQUEUED}:
+                self.moments[second["index"]].admitted[channel] += count
+        for channel, waited in second["waits"].items():
+            self.waits[channel].add(waited)
 
     def _add_moment(self, second: PackedSecond) -> None:
-        moment, counts = self.moments[second["index"]], second["counts"]
+        moment, counts, gauges = self.moments[second["index"]], second["counts"], second["gauges"]
         moment.started += counts["started"]
         moment.dropped += counts["dropped"]
-        moment.in_flight += counts["in_flight"]
+        moment.attempts += counts["attempts"]
         moment.requests += counts["requests"]
+        moment.in_flight += gauges["in_flight"]
+        moment.open_connections += gauges["open_connections"]
+        moment.memory += gauges["memory"]
+        moment.sockets = max(moment.sockets, gauges["sockets"])
         moment.completed += sum(second["completed"].values())
         moment.failed += sum(count for _, count, _ in second["failed"])
+        moment.setbacks += sum(count for _, count, _ in second["setbacks"])
         moment.cpu = max(moment.cpu, second["cpu"])
         moment.lag = max(moment.lag, second["lag"])
+        for channel, pause in second["longest_pause"].items():
+            moment.longest_pause[channel] = max(pause, moment.longest_pause.get(channel, 0.0))
         moment.lateness.update(dict(zip(*second["lateness"], strict=True)))
         for _, _, response, _ in second["steps"]:
             moment.response.update(dict(zip(*response, strict=True)))

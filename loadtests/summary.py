@@ -6,17 +6,19 @@ All times are seconds, all shares go from 0 to 1. `Summary.model_json_schema()` 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from importlib.metadata import version
 from platform import python_version
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import AwareDatetime
 
-from config import Thresholds
+from config import Channel, Thresholds
 from config.source import Strict
-from journeys import Reason, definitions
+from journeys import Passage, Reason, definitions
+from loadtests.health import local_ports
 from loadtests.plan import Plan
-from loadtests.statistics import Latencies, Moment, Results, percentile
+from loadtests.statistics import Blocks, FailureKey, Latencies, Moment, Results, percentile
 from loadtests.verdict import Measured, Outcome, judge
 
 
@@ -29,6 +31,18 @@ class Times(Strict):
     p95: float
     p99: float
     max: float
+
+
+class Block(Strict):
+    """A part of the run, `seconds` long from `second`: what was measured in it, and how many journeys failed."""
+
+    second: int
+    seconds: int
+    count: int
+    failed: int
+    p50: float
+    p95: float
+    p99: float
 
 
 class PlanFacts(Strict):
@@ -88,6 +102,7 @@ class JourneyRow(Strict):
     failed: int
     unfinished: int
     duration: Times
+    blocks: list[Block]
 
 
 class StepRow(Strict):
@@ -99,6 +114,7 @@ class StepRow(Strict):
     response: Times
     service: Times
     received_bytes: int
+    blocks: list[Block]
 
 
 class FailureRow(Strict):
@@ -112,17 +128,49 @@ class FailureRow(Strict):
     detail: str
 
 
+class AttemptFacts(Strict):
+    """How often people tried: `attempts` are journeys begun, `setbacks` failed attempts that someone tried again after.
+
+        amplification = attempts / journeys that passed       (1 where everyone passes at once)
+
+    `spare_connections` are those that only a bug of the app opened.
+    """
+
+    attempts: int
+    amplification: float
+    spare_connections: int
+    setbacks: list[FailureRow]
+
+
+class WaitingRoomRow(Strict):
+    """What the citizens of one channel met at the waiting room. `unqueued` were let in without a place in the queue."""
+
+    channel: Channel
+    joined: int
+    queued: int
+    admitted: int
+    unqueued: int
+    expired: int
+    lost_place: int
+    gave_up: int
+    waited: Times
+
+
 class SecondRow(Strict):
-    """One second of the run. `planned` is the expected number of arrivals in it."""
+    """One second of the run. `planned` is the expected number of arrivals in it, `admitted` counts by channel."""
 
     second: int
     planned: float
     started: int
     dropped: int
+    attempts: int
     completed: int
     failed: int
+    setbacks: int
     in_flight: int
+    open_connections: int
     requests: int
+    admitted: dict[str, int]
     response_p50: float
     response_p99: float
     lateness_p99: float
@@ -130,13 +178,23 @@ class SecondRow(Strict):
 
 
 class GeneratorFacts(Strict):
-    """Whether the instrument was fit: CPU of the busiest process (1 = one core), lag of its event loop."""
+    """Whether the instrument was fit: CPU of the busiest process (1 = one core), lag of its event loop.
+
+    `memory_max` is the sum over processes, in bytes. `sockets_max` counts the TCP sockets of the machine, TIME_WAIT
+    included; one address has `local_ports` of them for one destination. `closed_early` are idle connections closed
+    because the limit on descriptors was reached.
+    """
 
     cpu_mean: float
     cpu_max: float
     loop_lag_max: float
     connections: int
+    connections_open_max: int
     stale_connections: int
+    closed_early: int
+    sockets_max: int
+    local_ports: int
+    memory_max: int
 
 
 class Summary(Strict):
@@ -156,6 +214,8 @@ class Summary(Strict):
     journeys: list[JourneyRow]
     steps: list[StepRow]
     failures: list[FailureRow]
+    attempts: AttemptFacts
+    waiting_room: list[WaitingRoomRow]
     timeline: list[SecondRow]
     generator: GeneratorFacts
 
@@ -203,16 +263,45 @@ def summarise(
         response=times(response),
         journeys=_journeys(results),
         steps=_steps(results),
-        failures=_failures(results),
-        timeline=timeline,
-        generator=GeneratorFacts(
-            cpu_mean=sum(row.cpu for row in timeline) / len(timeline) if timeline else 0.0,
-            cpu_max=max((row.cpu for row in timeline), default=0.0),
-            loop_lag_max=max((moment.lag for moment in results.moments.values()), default=0.0),
-            connections=results.counts["connections"],
-            stale_connections=results.counts["stale"],
+        failures=_failures(results, results.failed),
+        attempts=AttemptFacts(
+            attempts=results.counts["attempts"],
+            amplification=results.counts["attempts"] / max(1, results.total_completed),
+            spare_connections=results.counts["spare"],
+            setbacks=_failures(results, results.setbacks),
         ),
+        waiting_room=_waiting_room(results),
+        timeline=timeline,
+        generator=_generator(results, timeline),
     )
+
+
+def _generator(results: Results, timeline: list[SecondRow]) -> GeneratorFacts:
+    moments = results.moments.values()
+    return GeneratorFacts(
+        cpu_mean=sum(row.cpu for row in timeline) / len(timeline) if timeline else 0.0,
+        cpu_max=max((moment.cpu for moment in moments), default=0.0),
+        loop_lag_max=max((moment.lag for moment in moments), default=0.0),
+        connections=results.counts["connections"],
+        connections_open_max=max((moment.open_connections for moment in moments), default=0),
+        stale_connections=results.counts["stale"],
+        closed_early=results.counts["closed_early"],
+        sockets_max=max((moment.sockets for moment in moments), default=0),
+        local_ports=local_ports(),
+        memory_max=max((moment.memory for moment in moments), default=0),
+    )
+
+
+def _waiting_room(results: Results) -> list[WaitingRoomRow]:
+    return [
+        WaitingRoomRow(
+            channel=channel,
+            waited=times(results.waits[channel] if channel in results.waits else Latencies()),
+            **{str(passage): results.passages[channel, passage] for passage in Passage},
+        )
+        for channel in get_args(Channel)
+        if results.passages[channel, Passage.JOINED]
+    ]
 
 
 def times(latencies: Latencies) -> Times:
@@ -283,7 +372,8 @@ def _journeys(results: Results) -> list[JourneyRow]:
             completed=results.completed[name],
             failed=failed.get(name, 0),
             unfinished=results.unfinished[name],
-            duration=times(results.journeys[name] if name in results.journeys else Latencies()),
+            duration=times(results.journeys[name].duration if name in results.journeys else Latencies()),
+            blocks=_blocks(results.journeys[name].blocks) if name in results.journeys else [],
         )
         for name in sorted(set(results.completed) | set(failed) | set(results.unfinished))
     ]
@@ -303,13 +393,30 @@ def _steps(results: Results) -> list[StepRow]:
             response=times(row.response),
             service=times(row.service),
             received_bytes=row.received,
+            blocks=_blocks(row.blocks),
         )
         for row in rows
     ]
 
 
-def _failures(results: Results) -> list[FailureRow]:
-    """Return the failures, most frequent first."""
+def _blocks(blocks: Blocks) -> list[Block]:
+    """Return the parts of the run in which anything was measured."""
+    return [
+        Block(
+            second=index * blocks.seconds,
+            seconds=blocks.seconds,
+            count=sum(blocks.latencies[index].values()),
+            failed=blocks.failed[index],
+            p50=percentile(blocks.latencies[index], 0.5),
+            p95=percentile(blocks.latencies[index], 0.95),
+            p99=percentile(blocks.latencies[index], 0.99),
+        )
+        for index in sorted({*blocks.latencies, *blocks.failed})
+    ]
+
+
+def _failures(results: Results, counts: Counter[FailureKey]) -> list[FailureRow]:
+    """Return failures, most frequent first."""
     return [
         FailureRow(
             journey=journey,
@@ -319,7 +426,7 @@ def _failures(results: Results) -> list[FailureRow]:
             count=count,
             detail=results.details.get((journey, step, reason), ""),
         )
-        for (journey, step, reason), count in results.failed.most_common()
+        for (journey, step, reason), count in counts.most_common()
     ]
 
 
@@ -336,10 +443,14 @@ def second_row(plan: Plan, index: int, moment: Moment) -> SecondRow:
         planned=plan.shape.count_by(index + 1) - plan.shape.count_by(index),
         started=moment.started,
         dropped=moment.dropped,
+        attempts=moment.attempts,
         completed=moment.completed,
         failed=moment.failed,
+        setbacks=moment.setbacks,
         in_flight=moment.in_flight,
+        open_connections=moment.open_connections,
         requests=moment.requests,
+        admitted=dict(moment.admitted),
         response_p50=percentile(moment.response, 0.5),
         response_p99=percentile(moment.response, 0.99),
         lateness_p99=percentile(moment.lateness, 0.99),

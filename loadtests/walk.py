@@ -25,7 +25,8 @@ from time import monotonic, time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin
 
-from journeys import Citizen, JourneyDefinition, JourneyFailed, Reason, Request, Response, Think
+from journeys import Citizen, JourneyDefinition, JourneyFailed, Mark, Reason, Request, Response, Think
+from loadtests.behaviour import History, Manner
 from loadtests.cookies import Jar
 from loadtests.http1 import Connection, Origin, explain_connect_error, split_url
 
@@ -35,22 +36,22 @@ if TYPE_CHECKING:
 MAX_REDIRECTS = 10
 NEVER = float("inf")
 
-IDLE_CLOSE = 60.0
-"""Seconds after which a citizen's idle connection is closed, as a browser would."""
-
 OWN_TROUBLE = {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM}
 """Errors of opening a connection that are the generator's own: no descriptors, ports or memory left."""
 
 
 class Walk:
-    """The state of one citizen between two events."""
+    """The state of one citizen between two events.
+
+    `tab_of` is the walk whose second tab this is: it shares that one's cookies, and what becomes of it does not decide
+    what becomes of the citizen.
+    """
 
     __slots__ = (
         "_connections",
         "_data",
         "_engine",
         "_generator",
-        "_jar",
         "_method",
         "_opening",
         "_origin",
@@ -60,29 +61,50 @@ class Walk:
         "_sent",
         "_timer",
         "begun",
+        "citizen",
         "deadline",
+        "definition",
         "due",
-        "journey",
+        "history",
+        "jar",
+        "manner",
         "number",
+        "patience",
+        "second_tab",
+        "spare",
         "thinking",
         "thought",
-        "ticket",
         "watched",
     )
 
-    def __init__(self, engine: Engine, definition: JourneyDefinition, citizen: Citizen, intended: float) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        definition: JourneyDefinition,
+        citizen: Citizen,
+        intended: float,
+        manner: Manner | None = None,
+        history: History = History(),  # noqa: B008 - immutable
+        *,
+        tab_of: Walk | None = None,
+    ) -> None:
         self._engine = engine
         self._generator = definition.start(citizen)
-        self._jar = Jar()
+        self.jar: Jar = tab_of.jar if tab_of else Jar()
         self._connections: dict[Origin, Connection] = {}
         self._opening: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._request: Request | None = None
-        self.journey = definition.name
+        self.definition = definition
+        self.citizen = citizen
+        self.manner = manner
+        self.history = history
+        self.second_tab = tab_of is not None
+        self.patience = min(engine.timeout, manner.patience(citizen.number)) if manner else engine.timeout
+        self.spare = manner.spare_connections(citizen.number) if manner else 0
         self.number = citizen.number
         self.begun = self.due = intended
         self.thought = 0.0
-        self.ticket = 0
         self.deadline = NEVER
         self.thinking = False
         self.watched = False
@@ -99,15 +121,22 @@ class Walk:
         self._advance(self._generator.throw, JourneyFailed(reason, self.step, detail))
 
     @property
+    def journey(self) -> str:
+        """The journey's name."""
+        return self.definition.name
+
+    @property
     def step(self) -> str:
         """The step of the last request."""
         return self._request.step if self._request else "start"
 
     def _advance(self, go: Callable[[Any], object], value: object) -> None:
-        self.ticket += 1
         self.deadline = NEVER
         try:
             action = go(value)
+            while type(action) is Mark:
+                self._engine.mark(self.citizen.channel, action)
+                action = next(self._generator)
         except StopIteration:
             self._engine.completed(self)
         except JourneyFailed as failure:
@@ -122,7 +151,7 @@ class Walk:
             self._request = action
             self._redirects = 0
             self._sent = monotonic()
-            self.deadline = self._sent + self._engine.timeout
+            self.deadline = self._sent + self.patience
             if not self.watched:
                 self._engine.watch(self)
             target = self._engine.targets[action.system]
@@ -136,13 +165,14 @@ class Walk:
             seconds *= self._engine.think_factor
             self.thought += seconds
         self.due = monotonic() + seconds
-        if seconds > IDLE_CLOSE:
-            self._engine.loop.call_later(IDLE_CLOSE, self._close_idle, self.ticket)
+        if self._connections:
+            self._engine.dialer.rest(self, self.due - seconds)
         self._timer = self._engine.loop.call_later(seconds, self._wake)
 
     def _wake(self) -> None:
         self._timer = None
         self.thinking = False
+        self._engine.dialer.wake(self)
         self.due = min(self.due, monotonic())  # the loop's clock has millisecond steps and may wake a little early
         self.resume()
 
@@ -161,8 +191,8 @@ class Walk:
             path = quote(path, safe="/?&=%:@!$'()*+,;~-._")
         self._path = path
         head = f"{self._method} {path} HTTP/1.1\r\n{origin.headers}"
-        if len(self._jar):
-            cookies = self._jar.header(origin.host, path, secure=origin.secure, now=time())
+        if len(self.jar):
+            cookies = self.jar.header(origin.host, path, secure=origin.secure, now=time())
             head += f"Cookie: {cookies}\r\n" if cookies else ""
         if body or self._method in {"POST", "PUT"}:
             head += f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
@@ -171,6 +201,8 @@ class Walk:
         data = f"{head}\r\n".encode("latin-1") + body
         self._origin, self._data = origin, data
         connection = self._connections.get(origin)
+        if connection is None and (connection := self._engine.dialer.pooled(origin)) is not None:
+            self._connections[origin] = connection
         if connection is not None and connection.reusable:
             connection.send(data, self)
         else:
@@ -178,10 +210,12 @@ class Walk:
 
     def _open(self) -> None:
         self._opening = self._engine.loop.create_task(self._connect(self._origin, self._data))
+        for _ in range(self.spare):
+            self._engine.open_spare(self._origin, self._data, self.patience)
 
     async def _connect(self, origin: Origin, data: bytes) -> None:
         try:
-            connection = await self._engine.connect(origin)
+            connection = await self._engine.dialer.connect(origin)
         except OSError as error:
             self._opening = None
             if error.errno in OWN_TROUBLE:
@@ -201,7 +235,7 @@ class Walk:
         now = monotonic()
         self._engine.second.requests += 1
         for cookie in cookies:
-            self._jar.store(cookie.decode("latin-1"), self._origin.host, self._path.partition("?")[0], time())
+            self.jar.store(cookie.decode("latin-1"), self._origin.host, self._path.partition("?")[0], time())
         location = response.header("location") if response.status in {301, 302, 303, 307, 308} else None
         if location is not None:
             self._redirect(response.status, location)
@@ -230,7 +264,7 @@ class Walk:
             return
         if self._redirects > MAX_REDIRECTS:
             self.fail(Reason.UNEXPECTED_REDIRECT, f"more than {MAX_REDIRECTS} redirects")
-        elif not self._engine.allows(target.host):
+        elif not self._engine.dialer.allows(target.host):
             self.fail(Reason.UNEXPECTED_REDIRECT, f"redirect to {target.host}, which is not allowed")
         elif status in {307, 308}:
             request = self._request
@@ -244,20 +278,24 @@ class Walk:
 
     def close(self) -> None:
         """Let go of everything: timer, connections, generator."""
-        self.ticket += 1
         self.deadline = NEVER
         if self._timer is not None:
             self._timer.cancel()
+            self._engine.dialer.wake(self)
         if self._opening is not None:
             self._opening.cancel()
-        self.close_connections()
+        for origin, connection in self._connections.items():
+            self._engine.dialer.part_with(origin, connection)
+        self._connections.clear()
         self._generator.close()
 
-    def close_connections(self) -> None:
-        """Close every connection at once."""
+    def close_connections(self) -> int:
+        """Close every connection at once and return how many there were."""
+        count = len(self._connections)
         for connection in self._connections.values():
             connection.close()
         self._connections.clear()
+        return count
 
     def give_up(self, reason: Reason, detail: str) -> None:
         """End the present request (a timeout): close what it waits for and tell the journey."""
@@ -266,7 +304,3 @@ class Walk:
             self._opening = None
         self.close_connections()
         self.fail(reason, detail)
-
-    def _close_idle(self, ticket: int) -> None:
-        if ticket == self.ticket:
-            self.close_connections()

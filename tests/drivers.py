@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import aiohttp
 
 from config import Channel
-from journeys import Action, Citizen, Identities, JourneyFailed, Reason, Request, Response, Think, definitions
+from journeys import Action, Citizen, Identities, JourneyFailed, Mark, Reason, Request, Response, Think, definitions
 from staging.layout import endpoints
 
 ResultT = TypeVar("ResultT")
@@ -65,7 +65,7 @@ async def drive(
                     answer = await _send(session, systems[action.system], action)
                 except (aiohttp.ClientError, TimeoutError) as error:
                     walking.throw(JourneyFailed(_reason(error), action.step, repr(error)))
-            else:
+            elif not isinstance(action, Mark):
                 await asyncio.sleep(action.seconds * (think if isinstance(action, Think) else 1.0))
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]

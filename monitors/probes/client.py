@@ -19,7 +19,7 @@ import aiohttp
 from yarl import URL
 
 from config import Environment
-from journeys import Action, Journey, JourneyFailed, Reason, Request, Response, Think, Wait
+from journeys import Action, Journey, JourneyFailed, Mark, Reason, Request, Response, Think, Wait
 from monitors.probes.errors import explain, in_words
 from monitors.probes.outcome import Exchange, Phase, Track, Undecided
 from monitors.verdict import Cause
@@ -63,7 +63,7 @@ async def _perform(
             return partial(journey.send, response)
         case Wait(seconds):
             await asyncio.sleep(seconds)
-        case Think():
+        case Think() | Mark():
             pass
         case _:
             assert_never(action)

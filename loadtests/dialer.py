@@ -1,0 +1,157 @@
+"""Opening connections and letting them go: where to, where from, with which trust, how many at once.
+
+A citizen keeps connections as a browser does: a fresh one to each origin, closed after `IDLE_CLOSE` seconds without a
+request. Under a limit on descriptors that is lower than the crowd, those that have been idle for longest are closed
+early; who comes back to one opens another. `pooled` citizens leave their connections to those who come after them, as
+the clients behind a gateway do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import socket
+from collections import defaultdict
+from itertools import cycle
+from typing import Protocol
+
+from config import Environment
+from loadtests.http1 import Connection, Origin
+
+IDLE_CLOSE = 60.0
+"""Seconds after which a citizen's idle connection is closed, as a browser would."""
+
+RESERVE = 200
+"""Descriptors kept for everything but connections to the target."""
+
+_IP_BIND_ADDRESS_NO_PORT = 24
+"""Linux: choose the port when connecting, so that one address has 28,000 of them for each destination (ip(7))."""
+
+
+class Idler(Protocol):
+    """Who holds connections without using them."""
+
+    def close_connections(self) -> int:
+        """Close them and return how many there were."""
+
+
+class Dialer:
+    """Opens connections for the citizens of one engine. Not thread-safe: lives on the engine's loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, environment: Environment, *, pooled: bool = False) -> None:
+        """Read the TLS files. Raises `OSError` that names the file that cannot be used."""
+        self._loop = loop
+        self._allowed = frozenset(environment.allow)
+        self._sources = cycle(environment.source_addresses) if environment.source_addresses else None
+        # One context for all citizens: a context of its own would cost each 800 KiB.
+        secure = any(url.startswith("https:") for url in environment.endpoints.values())
+        self._tls = environment.tls.context() if secure else None
+        self._pool: defaultdict[Origin, list[Connection]] | None = defaultdict(list) if pooled else None
+        self._idle: dict[Idler, float] = {}
+        self.limit = _raise_descriptor_limit() - RESERVE
+        self.open = 0
+        self.opened = 0
+        self.closed_early = 0
+
+    def allows(self, host: str) -> bool:
+        """Tell whether the environment allows traffic to a host."""
+        return host in self._allowed
+
+    async def connect(self, origin: Origin) -> Connection:
+        """Open a connection. Raises `OSError`; refuses hosts that the environment does not allow."""
+        if origin.host not in self._allowed:
+            raise PermissionError(f"{origin.host} is not allowed")
+        if self.open >= self.limit:
+            self._make_room()
+        connection = Connection(self._gone)
+        self.open += 1  # from the attempt on: a connection half open has a descriptor too
+        try:
+            await self._create(connection, origin)
+        except BaseException:
+            connection.close()
+            if not connection.made:
+                self.open -= 1
+            raise
+        self.opened += 1
+        return connection
+
+    async def _create(self, connection: Connection, origin: Origin) -> None:
+        tls = self._tls if origin.secure else None
+        if self._sources is None:
+            await self._loop.create_connection(lambda: connection, origin.host, origin.port, ssl=tls)
+            return
+        name = origin.host if tls else None
+        bound = await self._from_source(origin, next(self._sources))
+        await self._loop.create_connection(lambda: connection, sock=bound, ssl=tls, server_hostname=name)
+
+    async def _from_source(self, origin: Origin, source: str) -> socket.socket:
+        """Return a socket that is connected to the origin from an address of this machine."""
+        family = socket.AF_INET6 if ":" in source else socket.AF_INET
+        found = await self._loop.getaddrinfo(origin.host, origin.port, family=family, type=socket.SOCK_STREAM)
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            bound.setblocking(False)
+            bound.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+            bound.bind((source, 0))
+            await self._loop.sock_connect(bound, found[0][4])
+        except BaseException:
+            bound.close()
+            raise
+        return bound
+
+    def _gone(self) -> None:
+        self.open -= 1
+
+    # --- connections without work
+
+    def pooled(self, origin: Origin) -> Connection | None:
+        """Return a connection that someone else has left, if there is one."""
+        if self._pool is None:
+            return None
+        left = self._pool[origin]
+        while left:
+            connection = left.pop()
+            if connection.reusable:
+                return connection
+        return None
+
+    def part_with(self, origin: Origin, connection: Connection) -> None:
+        """Take a connection back from a citizen who leaves."""
+        if self._pool is not None and connection.idle and connection.reusable:
+            self._pool[origin].append(connection)
+        else:
+            connection.close()
+
+    def rest(self, idler: Idler, now: float) -> None:
+        """Note that someone's connections are idle from now on."""
+        self._idle[idler] = now
+
+    def wake(self, idler: Idler) -> None:
+        """Note that someone will use their connections again."""
+        self._idle.pop(idler, None)
+
+    def close_idle(self, now: float) -> None:
+        """Close what has been idle for longer than `IDLE_CLOSE`."""
+        while self._idle:
+            idler, since = next(iter(self._idle.items()))
+            if since + IDLE_CLOSE > now:
+                return
+            del self._idle[idler]
+            idler.close_connections()
+
+    def _make_room(self) -> None:
+        """Close the connections that have been idle for longest. If all are in use, the next attempt will fail."""
+        while self._idle:
+            idler = next(iter(self._idle))
+            del self._idle[idler]
+            closed = idler.close_connections()
+            self.closed_early += closed
+            if closed:
+                return
+
+
+def _raise_descriptor_limit() -> int:
+    """Raise the limit on descriptors as far as this user may, and return it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard

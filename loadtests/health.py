@@ -1,0 +1,29 @@
+"""What the generator itself takes of this machine, so that a run can tell whether it was the limit (Linux, /proc)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def memory_in_use() -> int:
+    """Return the resident bytes of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
+
+
+def tcp_sockets() -> int:
+    """Return the TCP sockets of this machine's network: those in use, and those that wait out their end."""
+    for line in Path("/proc/net/sockstat").read_text().splitlines():
+        if line.startswith("TCP:"):
+            fields = line.split()[1:]
+            values = dict(zip(fields[::2], map(int, fields[1::2]), strict=True))
+            return values["inuse"] + values["tw"]
+    return 0
+
+
+def local_ports() -> int:
+    """Return how many ports one address has for connections to one destination."""
+    first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    return last - first + 1
