@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from config import Configuration, load
 
 ROOT = Path(__file__).resolve().parent.parent
 
 # Properties are about results, not about time: a busy machine must not fail them.
-settings.register_profile("piekwacht", deadline=None)
+settings.register_profile("piekwacht", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("piekwacht")
 
 
@@ -40,11 +41,18 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
 
 
 @pytest.fixture(scope="session")
-def peer() -> Callable[[str], str]:
-    """Return the path of a real server's program, or skip; with PIEKWACHT_REQUIRE_PEERS=1 fail instead."""
+def peer() -> Callable[..., str]:
+    """Return the path of a real server's program, or skip; with PIEKWACHT_REQUIRE_PEERS=1 fail instead.
 
-    def find(program: str) -> str:
+    A `module` must be one that the program, Debian's Python, can import.
+    """
+
+    def find(program: str, module: str = "") -> str:
         path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
+        if path and module:
+            program = module
+            found = subprocess.run([path, "-c", f"import {module}"], capture_output=True, check=False)
+            path = None if found.returncode else path
         if path is None and os.environ.get("PIEKWACHT_REQUIRE_PEERS") == "1":
             pytest.fail(f"{program} is required and not installed")
         if path is None:

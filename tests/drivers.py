@@ -16,14 +16,17 @@ from staging.layout import endpoints
 ResultT = TypeVar("ResultT")
 _IDENTITIES = Identities()
 
+PATIENCE = 40.0
+"""Seconds for each answer: no machine is so busy, and an answer that comes a minute late is still too late."""
+
 
 def someone(number: int = 0, channel: Channel = "web", *, watchful: bool = False, patience: float = 60.0) -> Citizen:
     """Return a citizen with a test number."""
-    return Citizen(number, _IDENTITIES.bsn(number), channel, watchful=watchful, patience=patience)
+    return Citizen(number, _IDENTITIES.account(number), channel, watchful=watchful, patience=patience)
 
 
 @asynccontextmanager
-async def browser(*, patience: float = 10.0) -> AsyncIterator[aiohttp.ClientSession]:
+async def browser(*, patience: float = PATIENCE) -> AsyncIterator[aiohttp.ClientSession]:
     """Open a browser of its own: one cookie jar, also for IP addresses; `patience` is in seconds for each answer."""
     limit = aiohttp.ClientTimeout(total=patience)
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True), timeout=limit) as session:
@@ -31,7 +34,7 @@ async def browser(*, patience: float = 10.0) -> AsyncIterator[aiohttp.ClientSess
 
 
 async def walk(
-    journey: str, base_url: str, citizen: Citizen, *, think: float = 0.0, patience: float = 10.0
+    journey: str, base_url: str, citizen: Citizen, *, think: float = 0.0, patience: float = PATIENCE
 ) -> list[str]:
     """Walk a journey on a replica in a new browser and return the steps taken. Raises `JourneyFailed`.
 

@@ -16,6 +16,8 @@ from urllib.request import urlopen
 
 import yaml
 
+from tests.waiting import LONG
+
 SCRAPE_INTERVAL = 1.0
 """Seconds between scrapes, and between evaluations of rules."""
 
@@ -50,7 +52,7 @@ class Prometheus:
         """Return every rule with its health and its last error."""
         return [rule for group in self._get("rules")["groups"] for rule in group["rules"]]
 
-    def wait_for(self, expression: str, seconds: float = 20.0) -> list[Series]:
+    def wait_for(self, expression: str, seconds: float = LONG) -> list[Series]:
         """Return the result of a query as soon as it has one. Raises `AssertionError` when it stays empty."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -62,7 +64,7 @@ class Prometheus:
     def _get(self, path: str, **parameters: Any) -> Any:
         address = f"{self.url}/api/v1/{path}?{urlencode(parameters)}"
         try:
-            with urlopen(address, timeout=20) as answer:
+            with urlopen(address, timeout=LONG) as answer:
                 return json.load(answer)["data"]
         except URLError as error:
             said = error.read().decode() if hasattr(error, "read") else str(error)
@@ -93,7 +95,7 @@ def running(
             yield Prometheus(f"http://{address}")
         finally:
             process.terminate()
-            process.wait(timeout=20)
+            process.wait(timeout=LONG)
 
 
 def _config(targets: Mapping[str, str], rules: Sequence[Path], interval: float) -> dict[str, Any]:
@@ -115,12 +117,12 @@ def free_port() -> int:
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + LONG
     while time.monotonic() < end:
         if process.poll() is not None:
             break
         try:
-            with urlopen(url, timeout=2):
+            with urlopen(url, timeout=LONG):
                 return
         except URLError:
             time.sleep(0.1)

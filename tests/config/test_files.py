@@ -69,7 +69,7 @@ except OSError as error:
     print(error)
 """
     command = [sys.executable, "-c", program, str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout == f"[Errno 27] File too large: '{tmp_path / 'large.json'}'\n"
     assert [path.name for path in tmp_path.iterdir()] == ["large.json"]
     assert (tmp_path / "large.json").read_text() == "old\n"

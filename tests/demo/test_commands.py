@@ -6,21 +6,21 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
+from tests.waiting import LONG, eventually, gone
 
 DEMO = [sys.executable, "-m", "piekwacht", "demo"]
 
 
 def demo(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [*DEMO, *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LONG, check=False)
 
 
 @pytest.fixture
@@ -63,25 +63,10 @@ def started(*arguments: str | Path) -> Iterator[tuple[subprocess.Popen[str], lis
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             of_process = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-            assert eventually(lambda: len(of_process.read_text().split()) >= 2, within=20), "no two children"
+            assert eventually(lambda: len(of_process.read_text().split()) >= 2), "no two children"
             yield process, [int(child) for child in of_process.read_text().split()]
         finally:
             process.kill()
-
-
-def eventually(true: Callable[[], bool], within: float) -> bool:
-    deadline = time.monotonic() + within
-    while not true() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return true()
-
-
-def gone(pid: int) -> bool:
-    """Tell whether a process has ended (a zombie that its new parent has not collected has)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
 
 
 def test_no_child_outlives_a_demo_that_is_killed(tmp_path: Path, config: Path) -> None:
@@ -89,7 +74,7 @@ def test_no_child_outlives_a_demo_that_is_killed(tmp_path: Path, config: Path) -
     shutil.rmtree(config / "maintenance")
     with started("--config", config, "--out", tmp_path / "out") as (process, children):
         process.kill()
-        assert eventually(lambda: all(map(gone, children)), within=3)
+        assert eventually(lambda: all(map(gone, children)))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -97,6 +82,6 @@ def test_a_demo_that_is_asked_to_end_stops_its_children(tmp_path: Path, number: 
     """As with Ctrl-C: everything is stopped in order, and the exit code says that nothing was measured."""
     with started("--out", tmp_path / "out") as (process, children):
         process.send_signal(number)
-        output, errors = process.communicate(timeout=15)
+        output, errors = process.communicate(timeout=LONG)
         assert (process.returncode, errors) == (3, "Stopped.\n"), output
-        assert eventually(lambda: all(map(gone, children)), within=3)
+        assert eventually(lambda: all(map(gone, children)))

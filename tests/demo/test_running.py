@@ -13,6 +13,7 @@ from demo.processes import Child, ChildFailedError
 from demo.running import replay_a_day
 from demo.stage import Stage
 from tests.conftest import ROOT
+from tests.waiting import LONG
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def scene(tmp_path: Path) -> Iterator[Stage]:
     """Stage a replica alone, where no load arrives."""
     (tmp_path / "logs").mkdir()
     with Child("replica", ["staging", "run", "--port", "0"], tmp_path / "logs") as replica:
-        url = replica.says(r"(http://127\.0\.0\.1:\d+)", within=20)
+        url = replica.says(r"(http://127\.0\.0\.1:\d+)", within=LONG)
         yield Stage(tmp_path, ROOT / "config", url, "", 5.0, (replica,))
 
 

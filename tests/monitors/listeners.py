@@ -17,6 +17,8 @@ from staging.layout import SYSTEMS
 
 IDENTITIES = Identities(reserved=True)
 ALLOWED = ["127.0.0.1", "localhost", "::1"]
+PATIENT = "40s"
+"""Interval and timeout where time is not what a test is about: the machine may be busy with other things."""
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -99,19 +101,23 @@ def aim(probe: Probe, place: Environment, *, system: str = "website", name: str 
 
 
 def http_probe(
-    *, contains: list[str] | None = None, timeout: str = "2s", limit: str = "2s", path: str = "/"
+    *, contains: list[str] | None = None, timeout: str = PATIENT, limit: str = "", path: str = "/"
 ) -> HttpProbe:
-    """Return a probe of kind http."""
+    """Return a probe of kind http; its limit is its timeout unless given."""
     return HttpProbe.model_validate(
-        {"kind": "http", "path": path, "contains": contains or [], "timeout": timeout, "limit": limit}
+        {"kind": "http", "path": path, "contains": contains or []} | _timing(timeout, limit or timeout)
     )
 
 
-def journey_probe(journey: str, channel: Channel = "web", *, timeout: str = "5s", limit: str = "4s") -> JourneyProbe:
-    """Return a probe of kind journey."""
+def journey_probe(journey: str, channel: Channel = "web", *, timeout: str = PATIENT, limit: str = "") -> JourneyProbe:
+    """Return a probe of kind journey; its limit is its timeout unless given."""
     return JourneyProbe.model_validate(
-        {"kind": "journey", "journey": journey, "channel": channel, "timeout": timeout, "limit": limit}
+        {"kind": "journey", "journey": journey, "channel": channel} | _timing(timeout, limit or timeout)
     )
+
+
+def _timing(timeout: str, limit: str) -> dict[str, str]:
+    return {"interval": PATIENT, "timeout": timeout, "limit": limit}
 
 
 async def look(base: str, *, number: int = 0, **options: object) -> Outcome:

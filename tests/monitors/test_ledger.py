@@ -384,13 +384,14 @@ with Ledger.open(path) as ledger:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_kill_9_loses_nothing_that_was_acknowledged(path: Path) -> None:
     """Killed at thirty random instants, some of them while it opens: the ledger is whole, and every run is there once.
 
     The writer prints a number after each durable batch. At most the one batch under way may be there beyond that.
     """
     chance = random.Random(9)
-    number = 0
+    number = told = 0
     for _ in range(30):
         command = [sys.executable, "-c", WRITER, str(path), str(START), str(number)]
         writer = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -398,6 +399,7 @@ def test_kill_9_loses_nothing_that_was_acknowledged(path: Path) -> None:
         printed = ""
         if chance.random() < 0.8:
             printed = writer.stdout.readline()
+            told += 1
             time.sleep(chance.uniform(0, 0.03))
         else:
             time.sleep(chance.uniform(0, 0.6))
@@ -418,4 +420,4 @@ def test_kill_9_loses_nothing_that_was_acknowledged(path: Path) -> None:
             assert all(t.good + t.bad == t.expected <= 4 for t in tallies)
             assert sum(totals.failures.values()) == len(range(0, number, 5)) == sum(t.bad for t in tallies)
             assert sum(histogram.buckets[-1][1] for histogram in totals.durations.values()) == number
-    assert number > 100
+    assert number >= 3 * told > 50

@@ -22,6 +22,7 @@ from monitors.probes.client import MAX_BODY, MAX_REDIRECTS, USER_AGENT
 from monitors.probes.errors import explain
 from monitors.verdict import Cause, Fail, Pass, Unknown
 from tests.monitors.listeners import aim, answering, closed_port, environment, http_probe, look, page, saying, talking
+from tests.waiting import LONG
 
 
 @pytest.fixture(params=[asyncio.DefaultEventLoopPolicy, uvloop.EventLoopPolicy])
@@ -183,10 +184,12 @@ async def test_silence_is_a_timeout_at_the_present_step() -> None:
         await reader.read()
 
     async with talking(converse) as base:
-        outcome = await look(base, timeout="300ms", limit="200ms")
+        outcome = await look(base, timeout="2s")
     assert fails(outcome.verdict, Reason.TIMEOUT)
-    assert 0.29 < outcome.duration < 1.0
-    assert outcome.phases.first_byte > 0.25
+    phases = outcome.phases
+    assert outcome.duration > 1.99
+    assert phases.first_byte > phases.resolve + phases.connect
+    assert phases.transfer == 0
     assert outcome.trace[0].result == "cut off"
 
 
@@ -198,7 +201,7 @@ async def test_a_slow_answer_is_a_failure_of_its_own() -> None:
         return web.Response(text="ok")
 
     async with answering(answer) as base:
-        outcome = await look(base, timeout="2s", limit="100ms")
+        outcome = await look(base, limit="100ms")
     assert fails(outcome.verdict, Reason.TOO_SLOW)
 
 
@@ -272,13 +275,16 @@ async def test_the_url_in_a_trace_has_no_query() -> None:
 
 async def test_a_cancelled_run_is_unknown() -> None:
     """Whoever cancels a run gets an outcome."""
+    asked = asyncio.Event()
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
         await reader.read()
 
     async with talking(converse) as base:
         run = asyncio.create_task(look(base))
-        await asyncio.sleep(0.1)
+        await asyncio.wait_for(asked.wait(), LONG)
         run.cancel()
         assert (await run).verdict == Unknown(Cause.CANCELLED)
 

@@ -14,6 +14,7 @@ from monitors.ledger import Ledger, LedgerError
 from monitors.recorder import Recorder
 from monitors.totals import Probe
 from monitors.verdict import Pass, Run
+from tests.waiting import LONG, until
 
 
 def runs(count: int, start: int = 0) -> list[Run]:
@@ -32,7 +33,7 @@ class Disk:
         self.go_on.set()
 
     def record(self, runs: Sequence[Run], skipped: Sequence[Probe] = ()) -> None:
-        assert self.go_on.wait(5)
+        assert self.go_on.wait(LONG)
         if self.full:
             raise LedgerError("the disk is full")
         self.batches.append(runs)
@@ -81,12 +82,11 @@ async def test_a_full_disk_loses_nothing_and_says_so(monkeypatch: pytest.MonkeyP
     disk.full = True
     for run in runs(2):
         recorder.put(run)
-    await asyncio.sleep(0.1)
+    await until(lambda: recorder.trouble is not None)
     assert recorder.trouble == "the disk is full"
     assert (told, recorder.waiting) == ([], 2)
     disk.full = False
-    await asyncio.sleep(0.1)
-    assert recorder.trouble is None
+    await until(lambda: recorder.trouble is None)
     assert told == runs(2)
     recorder.close()
     await writing
@@ -100,5 +100,5 @@ async def test_a_disk_that_stays_full_does_not_stop_the_end() -> None:
     recorder = Recorder(disk, lambda _: None)  # type: ignore[arg-type]
     recorder.put(runs(1)[0])
     recorder.close()
-    await asyncio.wait_for(recorder.run(), 2.0)
+    await asyncio.wait_for(recorder.run(), LONG)
     assert recorder.waiting == 1

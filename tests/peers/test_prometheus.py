@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import get_args
 
 import pytest
 
-from config import Configuration, JourneyProbe
+from config import Channel, Configuration, JourneyProbe
 from dashboards.provisioning import dashboards
-from journeys import Reason, definitions
+from journeys import Passage, Reason, definitions
 from loadtests import metrics as load
+from loadtests.verdict import Outcome
 from monitors import metrics
 from monitors.rules_commands import texts
 from monitors.verdict import Cause, Window
 from tests.grafana import complaints, figures
 from tests.prometheus import Prometheus, running
 from tests.standin import Rows, StandIn, serving
+from tests.waiting import eventually
 
-pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.xdist_group("prometheus")]
+pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("prometheus")]
 
 FAILURES = {metrics.FAILURES, metrics.FAILURES_BY_REASON, metrics.FAILURES_BY_STEP, metrics.UNKNOWN, metrics.SKIPPED}
 
@@ -59,8 +62,11 @@ def load_run(configuration: Configuration) -> StandIn:
         ("journey", "step"): [(name, step) for name, journey in definitions().items() for step in journey.steps],
         ("journey",): each(definitions()),
         ("reason",): each(Reason),
+        ("channel",): each(get_args(Channel)),
+        ("passage",): each(Passage),
+        ("outcome",): each(get_args(Outcome)),
     }
-    return StandIn(load.ALL, domains, still={load.FAILED, load.FAILED_BY_REASON, load.DROPPED})
+    return StandIn(load.ALL, domains, still={load.FAILED, load.FAILED_BY_REASON, load.DROPPED, load.SETBACKS})
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +115,7 @@ def test_every_rule_evaluates_without_an_error(server: Prometheus, configuration
 def test_nothing_measured_is_not_shown_as_zero(server: Prometheus, configuration: Configuration) -> None:
     """For a system that does not exist, 'Probes failing' has no data: 0 would say that all is well."""
     availability = dashboards(configuration)["availability"]
-    assert figures(server, availability, "Probes failing") == [0.0]
+    assert eventually(lambda: figures(server, availability, "Probes failing") == [0.0])
     assert figures(server, availability, "Probes failing", system="no-such-system") == []
     assert figures(server, availability, "Below objective", system="no-such-system") == []
 
@@ -126,8 +132,8 @@ def test_a_failing_estate_changes_the_panels(
     try:
         server.wait_for(f"count({metrics.SUCCESS} == 0) == {probes}")
         server.wait_for(f"min(rate({metrics.FAILURES_BY_REASON}[3s])) > 0")
-        assert figures(server, availability, "Probes failing") == [probes]
-        assert figures(server, availability, "Below objective") == [len(configuration.systems)]
+        assert eventually(lambda: figures(server, availability, "Probes failing") == [probes])
+        assert eventually(lambda: figures(server, availability, "Below objective") == [len(configuration.systems)])
         for name, dashboard in dashboards(configuration).items():
             assert complaints(server, dashboard) == [], name
         fired = server.wait_for('ALERTS{alertname="AvailabilityBurnsFast", alertstate="firing"}')

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,8 +21,9 @@ from monitors import metrics
 from tests.conftest import ROOT
 from tests.grafana import complaints, figures
 from tests.prometheus import Prometheus, free_port, running
+from tests.waiting import LONG, eventually
 
-pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.xdist_group("prometheus")]
+pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("prometheus")]
 
 PROBE_INTERVAL = 2
 POINTS = 5.0
@@ -56,7 +56,7 @@ def house(peer: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) 
         served = start("staging", "run", "--port", str(replica))
         wait_for_port(replica)
         start("monitor", "run", "--ledger", str(folder / "ledger.sqlite"), "--listen", f"127.0.0.1:{monitor}")
-        smoke = ["load", "run", "smoke", "--from", "00:00", "--to", "00:02", "--out", str(folder / "report")]
+        smoke = ["load", "run", "smoke", "--from", "00:00", "--to", "00:10", "--out", str(folder / "report")]
         start(*smoke, "--listen", f"127.0.0.1:{generator}")
         targets = {"monitor": f"127.0.0.1:{monitor}", "load": f"127.0.0.1:{generator}"}
         prometheus = stack.enter_context(running(program, folder, targets))
@@ -74,36 +74,34 @@ def piekwacht(folder: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
             yield process
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(timeout=LONG)
 
 
 def wait_for_port(port: int) -> None:
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
+    def answers() -> bool:
         try:
-            with urlopen(f"http://127.0.0.1:{port}/", timeout=2):
-                return
+            with urlopen(f"http://127.0.0.1:{port}/", timeout=LONG):
+                return True
         except URLError as error:
-            if hasattr(error, "code"):  # an answer, whatever it says
-                return
-            time.sleep(0.1)
-    raise AssertionError(f"nothing listens on port {port}")
+            return hasattr(error, "code")  # an answer, whatever it says
+
+    assert eventually(answers), f"nothing listens on port {port}"
 
 
 def test_every_query_returns_numbers_and_a_dead_replica_shows(house: House, configuration: Configuration) -> None:
     """On the running house no query is empty or NaN; then the replica stops, and every probe is seen to fail."""
     probes = len(list(configuration.probes()))
     built = dashboards(configuration)
-    house.prometheus.wait_for(f"count({metrics.LAST_SUCCESS}) == {probes}", 40)
-    house.prometheus.wait_for(f"count_over_time({load.PROGRESS}[1m]) >= 10", 40)
-    house.prometheus.wait_for(f"min(count_over_time({metrics.RUNS}[1m])) >= 10", 40)
-    assert figures(house.prometheus, built["availability"], "Probes failing") == [0.0], house.log()
+    house.prometheus.wait_for(f"count({metrics.LAST_SUCCESS}) == {probes}")
+    house.prometheus.wait_for(f"count_over_time({load.PROGRESS}[1m]) >= 10")
+    house.prometheus.wait_for(f"min(count_over_time({metrics.RUNS}[1m])) >= 10")
+    assert eventually(lambda: figures(house.prometheus, built["availability"], "Probes failing") == [0.0]), house.log()
     for name, dashboard in built.items():
         assert complaints(house.prometheus, dashboard, interval=POINTS) == [], f"{name}\n{house.log()}"
 
     house.replica.terminate()
-    house.prometheus.wait_for(f"count({metrics.SUCCESS} == 0) == {probes}", 30)
-    house.prometheus.wait_for(f"sum(increase({metrics.FAILURES_BY_REASON}[10s])) >= {probes}", 30)
-    assert figures(house.prometheus, built["availability"], "Probes failing") == [probes]
+    house.prometheus.wait_for(f"count({metrics.SUCCESS} == 0) == {probes}")
+    house.prometheus.wait_for(f"sum(increase({metrics.FAILURES_BY_REASON}[10s])) >= {probes}")
+    assert eventually(lambda: figures(house.prometheus, built["availability"], "Probes failing") == [probes])
     for name, dashboard in built.items():
         assert complaints(house.prometheus, dashboard, interval=POINTS) == [], f"{name}\n{house.log()}"

@@ -17,7 +17,7 @@ async def log_in_by_hand(session: aiohttp.ClientSession, replica: RunningReplica
     access, digid = replica.endpoints["access-service"], replica.endpoints["digid-sms"]
     admission = await drive(pass_waiting_room(citizen), session, replica.url)
     _, login = await send(session, "POST", access + "/login", {"channel": "web", "admission": admission})
-    account = {**login, "bsn": citizen.bsn, "password": f"Test-{citizen.bsn}"}
+    account = {**login, "bsn": citizen.account.bsn, "password": f"Test-{citizen.account.bsn}"}
     _, started = await send(session, "POST", digid + "/sms/start", account)
     _, sms = await send(session, "GET", f"{digid}/test-inbox?transaction={started['transaction']}")
     _, confirmed = await send(session, "POST", digid + "/sms/confirm", {**started, **sms})

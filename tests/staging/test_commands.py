@@ -19,6 +19,7 @@ from typer.testing import CliRunner, Result
 
 from staging.commands import app
 from staging.layout import SYSTEMS
+from tests.waiting import LONG
 
 ROOT = Path(__file__).resolve().parents[2]
 runner = CliRunner()
@@ -35,7 +36,7 @@ def started(*options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, ob
     process = subprocess.Popen([*command, *options], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
-        assert select.select([process.stdout], [], [], 20)[0], "the replica said nothing for 20 s"
+        assert select.select([process.stdout], [], [], LONG)[0], "the replica said nothing"
         yield process, json.loads(process.stdout.readline())
     finally:
         process.kill()
@@ -55,9 +56,9 @@ def test_the_replica_says_where_it_listens_and_stops_when_told(number: signal.Si
     with started() as (process, said):
         assert set(said["endpoints"]) == set(SYSTEMS)  # type: ignore[call-overload]
         opener = build_opener(ProxyHandler({}))
-        assert opener.open(f"{said['url']}/website/", timeout=5).status == 200
+        assert opener.open(f"{said['url']}/website/", timeout=LONG).status == 200
         process.send_signal(number)
-        assert process.wait(10) == 0
+        assert process.wait(LONG) == 0
 
 
 def test_a_taken_port_is_one_clear_line() -> None:
