@@ -41,9 +41,10 @@ def validate(config_dir: ConfigOption = Path("config"), as_json: JsonOption = Fa
       piekwacht validate --config config
     """
     import journeys
+    from config import recording
     from monitors import calendars
 
-    config.commands.validate(config_dir, journeys.definitions(), [calendars.check], as_json=as_json)
+    config.commands.validate(config_dir, journeys.definitions(), [calendars.check, recording.check], as_json=as_json)
 
 
 @app.callback(invoke_without_command=True)

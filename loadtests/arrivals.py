@@ -5,8 +5,8 @@ N(T), and given their number, they lie like independent uniform values u on (0, 
 
     n ~ Poisson(N(T))        t_i = N^-1(u_i),  u_i ~ U(0, N(T)),  sorted
 
-The seed alone fixes every instant. A worker takes every k-th arrival of the one common draw, so the arrivals of a run
-do not depend on the number of processes.
+The seed alone fixes every instant. Every worker draws all arrivals and starts its own (`loadtests.schedule`), so the
+arrivals of a run do not depend on the number of processes.
 """
 
 from __future__ import annotations
@@ -26,23 +26,16 @@ Spacing = Literal["poisson", "even"]
 
 @dataclass(frozen=True, eq=False)
 class Arrivals:
-    """Arrivals in order: when (`instants`, seconds from the start), who (`numbers`), for what (`kinds`).
+    """Arrivals in order: when (`instants`, seconds from the start), for what (`kinds`).
 
-    `kinds` are indexes into the list of shapes that they were drawn from; `numbers` count all arrivals of the run.
+    `kinds` are indexes into the list of shapes that they were drawn from. The place of an arrival is its number.
     """
 
     instants: Floats
-    numbers: NDArray[np.int64]
     kinds: NDArray[np.int16]
 
     def __len__(self) -> int:
         return len(self.instants)
-
-    def share(self, index: int, count: int) -> Arrivals:
-        """Return the part of worker `index` (from 0) of `count`: every `count`-th arrival."""
-        if not 0 <= index < count:
-            raise ValueError(f"share {index} of {count} does not exist")
-        return Arrivals(self.instants[index::count], self.numbers[index::count], self.kinds[index::count])
 
     def digest(self) -> str:
         """Return the SHA-256 of every instant and kind, to show that two runs replay the same arrivals."""
@@ -64,7 +57,7 @@ def draw(shapes: Sequence[Shape], seed: int, spacing: Spacing = "poisson") -> Ar
     instants = np.concatenate(drawn) if drawn else np.empty(0)
     kinds = np.repeat(np.arange(len(drawn), dtype=np.int16), [len(part) for part in drawn])
     order = np.argsort(instants, kind="stable")
-    return Arrivals(instants[order], np.arange(len(instants), dtype=np.int64), kinds[order])
+    return Arrivals(instants[order], kinds[order])
 
 
 def _poisson(shape: Shape, generator: np.random.Generator) -> Floats:

@@ -9,18 +9,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
 from functools import cached_property
-from typing import TypeVar
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError
 
-from config import Campaign, Channel, Configuration, Day, Environment, JourneyShare
+from config import Campaign, Channel, ConfigError, Configuration, Day, Environment, JourneyShare
+from config.behaviour import QUEUE_PATIENCE
+from config.recording import Recording, path_of, read_recording
+from config.shapes import DAY_END
 from config.source import Strict
-from journeys import Citizen, Identities, JourneyDefinition, definitions
+from journeys import Account, Citizen, JourneyDefinition, definitions
 from loadtests.arrivals import Arrivals, Spacing, draw
-from loadtests.shapes import Shape, from_day, seconds_into_day
+from loadtests.behaviour import Manner
+from loadtests.days import Composed, compose, mixed, moment, recorded_days
+from loadtests.shapes import Shape
 
 ValueT = TypeVar("ValueT")
+
+Keep = Literal["volume", "rate"]
+"""What stays the same when time is compressed: the number of arrivals, or their number in a second."""
 
 MAX_ARRIVALS = 20_000_000
 """Arrivals of one run; they are drawn before it begins and take about 50 bytes each while that is done."""
@@ -47,10 +56,13 @@ class Kind:
 class Plan(Strict):
     """Everything that decides what a run does.
 
-    `start` and `end` are seconds into the day. `compress` replays them that many times faster with the same number
-    of arrivals; `scale` multiplies the number. `think` multiplies thinking time (None: 1 / `compress`, so that as many
-    citizens are on their way at once as at the real pace). `timeout` limits one request, `drain` is the time that
-    citizens on their way get after the last arrival; both in seconds.
+    `start` and `end` are seconds into the day. `compress` replays them that many times faster: with the same number of
+    arrivals (`keep` volume: the rate rises) or with the same rate (`keep` rate: fewer arrivals); `scale` multiplies the
+    number. `growth` is the factor of one year for each stream, taken `years` times. `recordings` are what the day was
+    made from. `think` multiplies thinking time (None: so that as many citizens are on their way at once as at the real
+    pace: 1 / `compress` if the volume is kept, 1 if the rate is). `timeout` limits one request, `drain` is the time
+    that citizens on their way get after the last arrival; both in seconds. `pooled` citizens share connections instead
+    of opening their own.
     """
 
     campaign_id: str
@@ -61,6 +73,10 @@ class Plan(Strict):
     start: float = Field(ge=0, allow_inf_nan=False)
     end: float = Field(gt=0, allow_inf_nan=False)
     compress: float = Field(default=1.0, ge=1, le=86_400)
+    keep: Keep = "volume"
+    growth: dict[str, Annotated[float, Field(gt=0, le=100)]] = Field(default={})
+    years: float = Field(default=1.0, ge=0, le=50)
+    recordings: dict[str, Recording] = Field(default={})
     scale: float = Field(default=1.0, gt=0, le=1000)
     seed: int = Field(default=1, ge=0)
     spacing: Spacing = "poisson"
@@ -68,6 +84,7 @@ class Plan(Strict):
     timeout: float = Field(default=30.0, gt=0, le=3600)
     drain: float = Field(default=30.0, ge=0, le=86_400)
     max_in_flight: int = Field(default=20_000, ge=1)
+    pooled: bool = False
 
     @property
     def duration(self) -> float:
@@ -77,7 +94,9 @@ class Plan(Strict):
     @property
     def think_factor(self) -> float:
         """What thinking time is multiplied by."""
-        return 1 / self.compress if self.think is None else self.think
+        if self.think is not None:
+            return self.think
+        return 1 / self.compress if self.keep == "volume" else 1.0
 
     @property
     def zone(self) -> ZoneInfo:
@@ -87,18 +106,26 @@ class Plan(Strict):
     @cached_property
     def kinds(self) -> list[Kind]:
         """Every kind of arrival, in the order of the campaign file."""
-        return [kind for kind, _, _ in _parts(self.campaign, self.campaign.days[self.day])]
+        return [kind for kind, _ in _parts(self.campaign)]
+
+    @cached_property
+    def composed(self) -> Composed:
+        """The whole day at its real pace and size: the shape of each stream, and what overlays added."""
+        growth = {stream: factor**self.years for stream, factor in self.growth.items()}
+        return compose(self.campaign, self.day, self.recordings, growth)
 
     @cached_property
     def shapes(self) -> list[Shape]:
         """The shape of each kind, as it will be replayed."""
-        day = self.campaign.days[self.day]
+        day, scale = self.campaign.days[self.day], self.scale
+        if self.keep == "rate":
+            scale /= self.compress
         return [
-            from_day(day.start, self.zone, total * part.share, self.campaign.hourly_profile)
+            mixed(self.composed.streams[kind.stream], part.share, day, self.zone)
             .window(self.start, self.end)
-            .scaled(self.scale)
+            .scaled(scale)
             .compressed(self.compress)
-            for _, total, part in _parts(self.campaign, day)
+            for kind, part in _parts(self.campaign)
         ]
 
     @cached_property
@@ -121,18 +148,27 @@ class Plan(Strict):
 
 
 class Crowd:
-    """Makes the citizens of a plan: the n-th arrival is always the same person."""
+    """Makes the citizens of a plan: the n-th arrival always makes the same choices."""
 
     def __init__(self, plan: Plan) -> None:
         self._seed = plan.seed
-        self._identities = Identities(plan.seed)
         known: Mapping[str, JourneyDefinition] = definitions()
         self._kinds = [(known[kind.journey], kind.channel) for kind in plan.kinds]
+        pace = 1 / plan.compress
+        self._manners = {
+            channel: Manner(behaviour, plan.seed, pace) for channel, behaviour in plan.campaign.behaviour.items()
+        }
 
-    def citizen(self, number: int, kind: int) -> tuple[JourneyDefinition, Citizen]:
-        """Return the journey and the citizen of one arrival."""
+    def citizen(self, number: int, kind: int, account: Account) -> tuple[JourneyDefinition, Citizen]:
+        """Return the journey of one arrival, and the citizen who has this account."""
         definition, channel = self._kinds[kind]
-        return definition, Citizen(number, self._identities.bsn(number), channel, seed=self._seed)
+        manner = self._manners.get(channel)
+        patience = manner.queue_patience(number) if manner else QUEUE_PATIENCE
+        return definition, Citizen(number, account, channel, seed=self._seed, patience=patience)
+
+    def manner(self, citizen: Citizen) -> Manner | None:
+        """Return how a citizen behaves, where the campaign says so."""
+        return self._manners.get(citizen.channel)
 
 
 def make_plan(
@@ -148,25 +184,27 @@ def make_plan(
     """Plan a run from what a person types. Raises `PlanError`."""
     campaign = _known("campaign", campaign_id, configuration.campaigns)
     environment = _known("environment", environment_id, configuration.environments)
-    day = day or campaign.default_day
-    if day not in campaign.days:
-        raise PlanError(f"{campaign_id} has no day '{day}'; it has: {', '.join(campaign.days)}")
-    zone, first = ZoneInfo(campaign.timezone), campaign.days[day].start
-    seconds = {"start": _clock(start, first, zone), "end": _clock(end, first, zone)}
+    campaign, day = _chosen(campaign, campaign_id, day or campaign.default_day)
+    seconds = {"start": _clock(start, campaign, day), "end": _clock(end, campaign, day)}
     if seconds["start"] >= seconds["end"]:
         raise PlanError(f"--from {start} must be before --to {end}")
     asked = {"campaign_id": campaign_id, "campaign": campaign, "environment_id": environment_id, "day": day}
+    recordings = {"recordings": _recordings(configuration.root, campaign, day)}
     try:
-        plan = Plan.model_validate({**asked, "environment": environment, **seconds, **options})
+        plan = Plan.model_validate({**asked, "environment": environment, **recordings, **seconds, **options})
     except ValidationError as error:
         raise PlanError("; ".join(f"{item['loc'][0]}: {item['msg']}" for item in error.errors())) from None
-    if plan.shape.total < 1:
+    for stream in plan.growth:
+        _known("stream", stream, campaign.streams)
+    try:
+        total = plan.shape.total
+    except ValueError as error:
+        raise PlanError(str(error)) from None
+    if total < 1:
+        raise PlanError(f"this part of the day at scale {plan.scale:g} has fewer than one arrival ({total:.2g})")
+    if total > MAX_ARRIVALS:
         raise PlanError(
-            f"this part of the day at scale {plan.scale:g} has fewer than one arrival ({plan.shape.total:.2g})"
-        )
-    if plan.shape.total > MAX_ARRIVALS:
-        raise PlanError(
-            f"{plan.shape.total:,.0f} arrivals are too many for one run (at most {MAX_ARRIVALS:,}): take a shorter part"
+            f"{total:,.0f} arrivals are too many for one run (at most {MAX_ARRIVALS:,}): take a shorter part"
             " of the day or a smaller scale"
         )
     return plan
@@ -178,21 +216,59 @@ def _known(kind: str, name: str, known: Mapping[str, ValueT]) -> ValueT:
     return known[name]
 
 
-def _clock(text: str, first: datetime, zone: ZoneInfo) -> float:
-    if text == "24:00":
-        return from_day(first, zone, 1.0, [1.0] * 24).duration
+def _chosen(campaign: Campaign, campaign_id: str, name: str) -> tuple[Campaign, str]:
+    """Return the campaign with the day `name`, and its name: one of `days`, or a date of a season.
+
+    2027-04-06 becomes the day filing-2027-04-06, if the season filing is the only one that has this date.
+    """
+    if name in campaign.days:
+        return campaign, name
+    zone = ZoneInfo(campaign.timezone)
+    found = [
+        (season_id, date)
+        for season_id, season in campaign.seasons.items()
+        for date in season.dates
+        if name in {str(date), f"{season_id}-{date}"}
+    ]
+    if len(found) > 1:
+        names = " or ".join(f"{season_id}-{date}" for season_id, date in found)
+        raise PlanError(f"{campaign_id} has several seasons with the day '{name}': say {names}")
+    if not found:
+        seasons = "".join(f", any date of {key} ({it.first} to {it.last})" for key, it in campaign.seasons.items())
+        raise PlanError(f"{campaign_id} has no day '{name}'; it has: {', '.join(campaign.days)}{seasons}")
+    season_id, date = found[0]
+    source = campaign.seasons[season_id].source
+    day = Day(start=datetime.combine(date, time(), zone), season=season_id, source=source)
+    key = f"{season_id}-{date}"
+    return campaign.model_copy(update={"days": {**campaign.days, key: day}}), key
+
+
+def _recordings(root: Path, campaign: Campaign, day: str) -> dict[str, Recording]:
+    """Read what a day needs of its recordings: a worker has no folder to read them from."""
+    read = {}
+    for name, dates in recorded_days(campaign, day).items():
+        try:
+            read[name] = read_recording(path_of(root, name)).of_days(dates, ZoneInfo(campaign.timezone))
+        except ConfigError as error:
+            raise PlanError(str(error)) from None
+        except ValueError as error:
+            raise PlanError(f"the recording {name} is of {error}") from None
+    return read
+
+
+def _clock(text: str, campaign: Campaign, day: str) -> float:
     try:
-        clock = time.fromisoformat(text)
+        clock = time() if text == DAY_END else time.fromisoformat(text)
     except ValueError:
         clock = None
     if clock is None or clock.tzinfo is not None:
         raise PlanError(f"'{text}' is not a time of day such as 07:00 or 23:59:30")
-    return seconds_into_day(first, zone, clock)
+    return moment(campaign.days[day], ZoneInfo(campaign.timezone), text)
 
 
-def _parts(campaign: Campaign, day: Day) -> list[tuple[Kind, float, JourneyShare]]:
+def _parts(campaign: Campaign) -> list[tuple[Kind, JourneyShare]]:
     return [
-        (Kind(stream, part.journey, part.channel), day.totals.get(stream, 0.0), part)
+        (Kind(stream, part.journey, part.channel), part)
         for stream, definition in campaign.streams.items()
         for part in definition.split
     ]

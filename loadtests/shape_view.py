@@ -14,9 +14,10 @@ from rich.text import Text
 
 from config.files import write_all
 from loadtests import wording
+from loadtests.days import Added
 from loadtests.plan import Plan
 from loadtests.plots import INKS, STROKES, Plot, Series, figure, linear_ticks, time_step
-from loadtests.report import clock_labels, page
+from loadtests.report import page
 from loadtests.shapes import Floats, Shape
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -76,12 +77,26 @@ def as_data(plan: Plan) -> dict[str, Any]:
         "last": plan.clock(plan.duration).isoformat(),
         "seconds": plan.duration,
         "compress": plan.compress,
+        "keep": plan.keep,
         "scale": plan.scale,
+        "growth": plan.growth,
+        "years": plan.years,
+        "spacing": plan.spacing,
         "arrivals": plan.shape.total,
         "peak": {"rate": top.rate, "second": top.second, "clock": top.clock.isoformat()},
         "kinds": [
             {"stream": kind.stream, "journey": kind.journey, "channel": kind.channel, "arrivals": shape.total}
             for kind, shape in zip(plan.kinds, plan.shapes, strict=True)
+        ],
+        "overlays": [
+            {
+                "title": added.overlay.title,
+                "kind": added.overlay.kind,
+                "stream": added.overlay.stream,
+                "arrivals": added.arrivals,
+                "after_midnight": added.after_midnight,
+            }
+            for added in plan.composed.added
         ],
         "rates": rates(plan.shape, POINTS).tolist(),
     }
@@ -98,6 +113,9 @@ def show(plan: Plan, console: Console) -> None:
     console.print(Text(_peak_text(plan)))
     console.print()
     console.print(_kinds(plan))
+    console.print()
+    for made in made_of(plan):
+        console.print(Text(made))
     for assumption in plan.campaign.assumptions:
         console.print(Text(f"Assumption: {assumption}", "dim"))
 
@@ -109,6 +127,7 @@ def render(plan: Plan) -> str:
         plan=plan,
         headline=_headline(plan),
         peak=_peak_text(plan),
+        made_of=made_of(plan),
         plots=[figure(_total_plot(plan)), figure(_kinds_plot(plan))],
         kinds=list(zip(plan.kinds, plan.shapes, strict=True)),
     )
@@ -119,12 +138,46 @@ def write(plan: Plan, path: Path) -> None:
     write_all({path: render(plan)})
 
 
+def made_of(plan: Plan) -> list[str]:
+    """Return, one line each, what the whole day is made of: growth, recordings, splices, overlays; with its source."""
+    day = plan.campaign.days[plan.day]
+    lines = [f"Day: {plan.day}, {day.source}"]
+    if day.season:
+        season = plan.campaign.seasons[day.season]
+        names = {date: f" ({name})" for date, name in season.holiday_names.items()}
+        lines.append(f"Season: {day.season}, its part for {plan.clock(0).date()}{names.get(plan.clock(0).date(), '')}")
+    for growth, years, source in (
+        (day.growth.per_year if day.growth else {}, day.growth.years if day.growth else 0.0, "the day's"),
+        (plan.growth, plan.years, "asked for"),
+    ):
+        factors = ", ".join(f"{stream} x {wording.number(factor)}" for stream, factor in growth.items())
+        if factors:
+            lines.append(f"Growth ({source}): {factors} each year; years: {wording.number(years)}")
+    lines += [f"Recording: {stream} as counted in {it.shape}" for stream, it in day.recordings.items()]
+    lines += [f"Splice: {it.start} to {it.end} from {it.day}, {it.source}" for it in day.splices]
+    lines += [_overlay_line(added) for added in plan.composed.added]
+    return lines
+
+
+def _overlay_line(added: Added) -> str:
+    overlay = added.overlay
+    late = f", {wording.number(round(added.after_midnight))} more after midnight" if added.after_midnight >= 0.5 else ""
+    return (
+        f"On top ({overlay.kind}): {overlay.title}, {wording.number(round(added.arrivals))} {overlay.stream} in the"
+        f" whole day{late}; {overlay.source}"
+    )
+
+
 def _headline(plan: Plan) -> str:
-    faster = f", {wording.number(plan.compress)} times faster" if plan.compress != 1 else ""
+    faster, times = "", wording.number(plan.compress)
+    if plan.compress != 1 and plan.keep == "volume":
+        faster = f", {times} times faster keeping the volume (the rate rises {times} times)"
+    elif plan.compress != 1:
+        faster = f", {times} times faster keeping the rate ({times} times fewer arrivals)"
     return (
         f"{wording.span(plan.clock(0), plan.clock(plan.duration))}{faster}, "
         f"{wording.share(plan.scale, 1)} of the arrivals: {wording.number(round(plan.shape.total))} "
-        f"in {wording.duration(plan.duration)}"
+        f"in {wording.duration(plan.duration)}{', evenly spaced' if plan.spacing == 'even' else ''}"
     )
 
 
@@ -151,11 +204,10 @@ def _plot_lines(plan: Plan, width: int) -> list[Text]:
 
 def _clock_axis(plan: Plan, room: int, columns: int) -> list[str]:
     """Return the axis with its ticks, and the times of the replayed day below them."""
-    label = clock_labels(plan.clock(0), plan.compress, plan.duration)
     step = time_step(plan.duration, max(1, columns // CLOCK_ROOM))
     axis, times = [*" " * room, "└", *"─" * columns], [" "] * (room + 1 + columns)
     for instant in range(0, int(plan.duration) + 1, step):
-        place, text = room + 1 + int(instant / plan.duration * (columns - 1)), label(instant)
+        place, text = room + 1 + int(instant / plan.duration * (columns - 1)), wording.clock(plan.clock(instant))
         axis[place] = "┴"
         begin = min(place, len(times) - len(text))
         times[begin : begin + len(text)] = text
@@ -215,5 +267,5 @@ def _plot(plan: Plan, key: str, title: str, description: str, series: list[Serie
         end=plan.duration,
         series=series,
         number=wording.brief,
-        clock=clock_labels(plan.clock(0), plan.compress, plan.duration),
+        clock=lambda instant: wording.clock(plan.clock(instant)),
     )

@@ -187,3 +187,10 @@ def test_secrets_are_references():
     for value in ("hunter2", 1234, "env:", "env:2", "env:A B", "file:", "https://vault"):
         with pytest.raises(ValidationError):
             adapter.validate_python(value)
+
+
+def test_a_secret_s_file_is_found_from_the_folder_of_the_configuration():
+    """Wherever the command is started, and on every machine that gets the plan."""
+    adapter = TypeAdapter(SecretReference)
+    assert adapter.validate_python("file:pool.csv", context={"root": "/etc/piekwacht"}) == "file:/etc/piekwacht/pool.csv"
+    assert adapter.validate_python("env:POOL", context={"root": "/etc/piekwacht"}) == "env:POOL"

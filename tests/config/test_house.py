@@ -141,7 +141,7 @@ def test_journeys_are_checked_only_if_they_are_known(house):
     st.sampled_from(sorted(FILES.items())),
     st.data(),
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=150)
 def test_no_edit_breaks_loading(house, chosen, data):
     """Whatever is cut out of a valid file or put into it, there is a configuration or a list of problems."""
     file, text = chosen

@@ -1,4 +1,4 @@
-"""Arrivals: the seed fixes them, workers share them without loss, and they are Poisson."""
+"""Arrivals: the seed fixes them, and they are Poisson."""
 
 from __future__ import annotations
 
@@ -16,16 +16,6 @@ from loadtests.shapes import Shape, uniform
 SINE = Shape(
     np.linspace(0, 60, 601), 100 * np.linspace(0, 60, 601) + 500 * (1 - np.cos(np.linspace(0, 60, 601) / 9.55))
 )
-
-
-@given(st.integers(0, 2**32), st.integers(1, 9))
-def test_the_shares_of_all_workers_are_the_arrivals_of_the_run(seed, workers):
-    """Nobody is lost and nobody comes twice, however many processes there are."""
-    arrivals = draw([uniform(5.0, 10.0), uniform(2.0, 10.0)], seed)
-    shares = [arrivals.share(index, workers) for index in range(workers)]
-    numbers = np.sort(np.concatenate([share.numbers for share in shares]))
-    assert np.array_equal(numbers, arrivals.numbers)
-    assert np.array_equal(np.sort(np.concatenate([share.instants for share in shares])), arrivals.instants)
 
 
 @given(st.integers(0, 2**32))
@@ -82,9 +72,3 @@ def test_even_spacing_has_no_chance():
     assert len(arrivals) == 50
     assert np.diff(arrivals.instants) == pytest.approx(0.1)
     assert arrivals.digest() == draw([uniform(10.0, 5.0)], 2, "even").digest()
-
-
-def test_a_share_that_does_not_exist_is_refused():
-    """Index 2 of 2 would be a worker too many."""
-    with pytest.raises(ValueError, match="share 2 of 2"):
-        draw([SINE], 1).share(2, 2)

@@ -84,3 +84,28 @@ def test_the_page_is_well_formed_and_needs_nothing_else(plan, tmp_path):
     assert len(page.ids) == len(set(page.ids))
     for words in ("Logins with an SMS code log-in-with-sms web", "Peak: ", "is not published"):
         assert words in page.text
+
+
+def test_the_clock_below_the_plot_turns_with_the_zone(configuration):
+    """On 28 March 2027 three hours after midnight it is four o'clock."""
+    plan = make_plan(configuration, "aangifte-forecast", "local", day="2027-03-28")
+    text = printed(lambda console: shape_view.show(plan, console), 110)
+    assert "00:00        04:00         07:00" in text
+    assert "Easter Sunday" in text
+
+
+def test_the_page_says_what_the_day_is_made_of(configuration):
+    """Growth, season, splices, overlays and their sources, with the figures of `as_data`."""
+    plan = make_plan(configuration, "aangifte-forecast", "local", compress=60.0, keep="rate", growth={"visits": 1.5})
+    page = Page(shape_view.render(plan))
+    data = shape_view.as_data(plan)
+    assert [overlay["kind"] for overlay in data["overlays"]] == ["again", "surge", "rejected"]
+    surge = data["overlays"][1]
+    assert surge["arrivals"] == pytest.approx(60_000)
+    assert surge["after_midnight"] == 0
+    for words in (
+        "keeping the rate (60 times fewer arrivals)",
+        "Growth (asked for): visits x 1.5 each year; years: 1",
+        "The evening news reports on the first day, 60,000 visits in the whole day; assumption",
+    ):
+        assert words in page.text

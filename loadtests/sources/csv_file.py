@@ -1,0 +1,140 @@
+"""Counts from a CSV file: `time,count` or `start,seconds,count`, with commas or semicolons.
+
+Times are ISO 8601 with an offset, without one in the zone that is given, or Unix seconds. An empty count is a gap.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from zoneinfo import ZoneInfo
+
+from config.recording import LONGEST, MAX_PROBLEMS, Row, from_unix, number, unix
+from config.shapes import MOST
+from loadtests.sources.counted import Counted, SourceError, joined
+
+TIMES, COUNTS = {"time", "start", "timestamp"}, {"count", "value"}
+
+MAX_ROWS = 5_000_000
+"""Rows of one file; all of them are held in memory."""
+
+REGULAR = 1.5
+"""A row that comes later than this many times the usual distance after the one before leaves a gap."""
+
+
+def read_csv(path: Path, zone: ZoneInfo | None) -> Counted:
+    """Read a file. Raises `SourceError` with every problem (the first `MAX_PROBLEMS`) and its line."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            rows = _Reader(path, zone).read(stream)
+    except OSError as error:
+        raise SourceError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SourceError(f"{path}: bytes that are not UTF-8") from None
+    edges, counts = joined(_spans(rows))
+    return Counted(edges, counts, f"CSV {path.name}, {len(rows):,} rows")
+
+
+class _Reader:
+    """Reads rows and gathers what is wrong with them."""
+
+    def __init__(self, path: Path, zone: ZoneInfo | None) -> None:
+        self._path = path
+        self._zone = zone
+        self._problems: list[str] = []
+        self._last = -math.inf
+
+    def read(self, lines: Iterator[str]) -> list[Row]:
+        """Return every row of data."""
+        wanted = ((line, text) for line, text in enumerate(lines, start=1) if text.strip() and text[0] != "#")
+        line, header = next(wanted, (1, ""))
+        delimiter = ";" if ";" in header else ","
+        try:
+            width = _columns(_fields(header, delimiter))
+        except ValueError as error:
+            self._complain(line, *error.args)
+            raise SourceError(*self._problems) from None
+        rows: list[Row] = []
+        for line, text in wanted:
+            try:
+                rows.append(self._row(line, _fields(text, delimiter), width))
+            except ValueError as error:
+                self._complain(line, *error.args)
+            if len(self._problems) >= MAX_PROBLEMS:
+                raise SourceError(*self._problems, f"{self._path}: and perhaps more; no further line was read")
+            if len(rows) > MAX_ROWS:
+                raise SourceError(f"{self._path}:{line}: more than {MAX_ROWS:,} rows")
+        if not self._problems and len(rows) < 4 - width:
+            self._complain(line, f"{len(rows)} rows of data", "rows below the header; two or more if it has no seconds")
+        if self._problems:
+            raise SourceError(*self._problems)
+        return rows
+
+    def _complain(self, line: int, found: str, wanted: str) -> None:
+        self._problems.append(f"{self._path}:{line}: found {found}, expected {wanted}")
+
+    def _row(self, line: int, fields: Sequence[str], width: int) -> Row:
+        if len(fields) != width:
+            raise ValueError(f"{len(fields)} fields", f"{width}, as in the header")
+        start = self._moment(fields[0])
+        if start <= self._last:
+            raise ValueError(f"the time {fields[0]!r}, not after the one before", "times that rise")
+        self._last = start
+        seconds = number(fields[1], LONGEST, "seconds") if width == 3 else 0.0
+        count = math.nan if not fields[-1] else number(fields[-1], MOST, "arrivals")
+        if width == 3:
+            self._last = start + seconds - 1e-3
+        return Row(line, start, seconds, count)
+
+    def _moment(self, text: str) -> float:
+        """Return Unix seconds. Of a local time that the clock shows twice, the one that comes after the row before."""
+        if re.fullmatch(r"\d+(\.\d+)?", text):
+            return from_unix(float(text))
+        try:
+            parsed = datetime.fromisoformat(text)
+        except ValueError:
+            raise ValueError(f"the time {text[:40]!r}", "a time such as 2026-03-01T07:00:00+01:00") from None
+        if parsed.utcoffset() is not None:
+            return unix(parsed)
+        if self._zone is None:
+            raise ValueError(f"the time {text[:40]!r} without an offset", "an offset such as +01:00, or --zone")
+        local = parsed.replace(tzinfo=self._zone)
+        first, second = unix(local), unix(local.replace(fold=1))
+        if local.astimezone(UTC).astimezone(self._zone).replace(tzinfo=None) != parsed:
+            raise ValueError(f"the time {text[:40]!r}", f"a time that the clock shows in {self._zone.key}")
+        return second if first <= self._last else first
+
+
+def _fields(text: str, delimiter: str) -> list[str]:
+    """Return the fields of a line. Raises `ValueError` (found, expected)."""
+    try:
+        return [field.strip() for field in next(csv.reader([text], delimiter=delimiter, strict=True))]
+    except csv.Error as error:
+        raise ValueError(f"broken CSV ({error})", "fields, in double quotes where needed") from None
+
+
+def _columns(header: Sequence[str]) -> int:
+    """Return how many columns there are. Raises `ValueError` (found, expected)."""
+    if not any(header):
+        raise ValueError("an empty file", "the header time,count or start,seconds,count")
+    names = [name.lower() for name in header]
+    right = len(names) in {2, 3} and names[0] in TIMES and names[-1] in COUNTS
+    if not right or (len(names) == 3 and names[1] != "seconds"):
+        raise ValueError(f"the header {','.join(header)[:60]!r}", "time,count or start,seconds,count")
+    return len(names)
+
+
+def _spans(rows: Sequence[Row]) -> list[tuple[float, float, float]]:
+    """Return start, end and count of each row; without seconds a row lasts until the next, if that is not late."""
+    if rows[0].seconds:
+        return [(row.start, row.start + row.seconds, row.count) for row in rows]
+    distances = [later.start - row.start for row, later in pairwise(rows)]
+    usual = median(distances)
+    lengths = [distance if distance <= REGULAR * usual else usual for distance in distances]
+    return [(row.start, row.start + length, row.count) for row, length in zip(rows, [*lengths, usual], strict=True)]
