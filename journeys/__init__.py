@@ -16,10 +16,11 @@ from journeys.core import (
     check,
     definitions,
 )
-from journeys.identities import Identities
+from journeys.identities import Account, Identities
 from journeys.reasons import Reason
 
 __all__ = [
+    "Account",
     "Action",
     "Citizen",
     "Identities",

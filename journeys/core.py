@@ -18,7 +18,6 @@ journey when no answer came (refused, reset, timeout, ...).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,8 +25,11 @@ from random import Random
 from typing import Any, Literal
 from urllib.parse import urlencode
 
+import orjson
+
 from config import Channel
 from config.behaviour import QUEUE_PATIENCE
+from journeys.identities import Account
 from journeys.reasons import Reason
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
@@ -121,12 +123,12 @@ class Citizen:
     back. `patience` is the number of seconds spent in a waiting room before giving up.
     """
 
-    __slots__ = ("_random", "bsn", "channel", "number", "patience", "seed", "watchful")
+    __slots__ = ("_random", "account", "channel", "number", "patience", "seed", "watchful")
 
     def __init__(
         self,
         number: int,
-        bsn: str,
+        account: Account,
         channel: Channel,
         *,
         seed: int = 0,
@@ -134,7 +136,7 @@ class Citizen:
         patience: float = QUEUE_PATIENCE,
     ) -> None:
         self.number = number
-        self.bsn = bsn
+        self.account = account
         self.channel = channel
         self.seed = seed
         self.watchful = watchful
@@ -156,26 +158,33 @@ Journey = Generator[Action, Any, None]
 
 @dataclass(frozen=True, slots=True)
 class JourneyDefinition:
-    """A registered journey: its name, a title for people, its steps in order, and how to start it."""
+    """A registered journey: its name, a title for people, its steps in order, how to start it.
+
+    `needs` are the fields of `Account` that it uses; a citizen of a journey that needs none needs no account.
+    """
 
     name: str
     title: str
     steps: tuple[str, ...]
     start: Callable[[Citizen], Journey]
+    needs: frozenset[str] = frozenset(Account._fields)
 
 
 _registry: dict[str, JourneyDefinition] = {}
 
 
 def journey(
-    name: str, *, title: str, steps: Sequence[str]
+    name: str, *, title: str, steps: Sequence[str], needs: Collection[str] = Account._fields
 ) -> Callable[[Callable[[Citizen], Journey]], Callable[[Citizen], Journey]]:
-    """Register a journey function under `name`; `steps` lists every step it may send, in order."""
+    """Register a journey function under `name`; `steps` lists every step it may send, in order.
+
+    `needs` are the fields of the citizen's account that it uses; without it, all.
+    """
 
     def register(function: Callable[[Citizen], Journey]) -> Callable[[Citizen], Journey]:
         if name in _registry:
             raise ValueError(f"journey {name!r} exists already")
-        _registry[name] = JourneyDefinition(name, title, tuple(steps), function)
+        _registry[name] = JourneyDefinition(name, title, tuple(steps), function, frozenset(needs))
         return function
 
     return register
@@ -227,13 +236,13 @@ def fetch_json(
     """
     if data is not None:
         method = "POST" if method == "GET" else method
-        request = Request(step, system, path, method, json.dumps(data).encode(), "application/json")
+        request = Request(step, system, path, method, orjson.dumps(data), "application/json")
     else:
         request = Request(step, system, path, method)
     response: Response = yield request
     check(response, step, statuses=(status,), refusals=refusals or {})
     try:
-        answer = json.loads(response.body)
+        answer = orjson.loads(response.body)
     except ValueError:
         raise missing_content(response, step, "JSON") from None
     if not isinstance(answer, dict) or not all(key in answer for key in keys):

@@ -1,4 +1,4 @@
-"""Synthetic people: citizen numbers that pass the 11-test and belong to no one.
+"""Synthetic people: citizen numbers that pass the 11-test and belong to no one, and the accounts they log in with.
 
 Numbers beginning with 999 are kept free for tests. Nine digits d1..d9 pass the 11-test when
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from functools import cache
 from random import Random
+from typing import NamedTuple
 
 RESERVED = 1000
 _WEIGHTS = (9, 8, 7, 6, 5, 4, 3, 2, -1)
@@ -33,19 +34,18 @@ def _test_numbers() -> tuple[str, ...]:
     return tuple(numbers)
 
 
-def password_of(bsn: str) -> str:
-    """Return the DigiD password of a test number."""
-    return f"Test-{bsn}"
+class Account(NamedTuple):
+    """What a citizen logs in with: number, DigiD password, id and PIN of the DigiD app."""
+
+    bsn: str
+    password: str
+    app: str
+    pin: str
 
 
-def app_of(bsn: str) -> str:
-    """Return the id of the DigiD app that a test number has from the start."""
-    return f"app-{bsn}"
-
-
-def pin_of(bsn: str) -> str:
-    """Return the PIN of that app: five digits."""
-    return bsn[-5:]
+def account_of(bsn: str) -> Account:
+    """Return the account of a generated test number."""
+    return Account(bsn, f"Test-{bsn}", f"app-{bsn}", bsn[-5:])
 
 
 class Identities:
@@ -64,3 +64,7 @@ class Identities:
     def bsn(self, number: int) -> str:
         """Return the BSN of the citizen with this number (any integer from 0)."""
         return self._numbers[number % len(self._numbers)]
+
+    def account(self, number: int) -> Account:
+        """Return the account of the citizen with this number."""
+        return account_of(self.bsn(number))

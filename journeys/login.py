@@ -6,12 +6,12 @@ from collections.abc import Generator
 from typing import Any
 
 from journeys.core import Action, Citizen, Journey, JourneyFailed, Think, Wait, fetch_json, journey
-from journeys.identities import app_of, password_of, pin_of
 from journeys.reasons import Reason
 from journeys.waiting_room import WAITING_ROOM_STEPS, pass_waiting_room
 
 APP_LOGIN_STEPS = (*WAITING_ROOM_STEPS, "open-login", "start-app", "poll-app", "confirm-app", "log-in")
 SMS_LOGIN_STEPS = (*WAITING_ROOM_STEPS, "open-login", "start-sms", "read-sms", "enter-code", "log-in")
+APP_LOGIN_NEEDS = ("app", "pin")
 
 _REFUSED = dict.fromkeys((401, 403, 409, 410, 423), Reason.LOGIN_REFUSED)
 _CODE_REJECTED = dict.fromkeys((401, 403, 410, 423), Reason.CODE_REJECTED)
@@ -20,7 +20,7 @@ _CODE_REJECTED = dict.fromkeys((401, 403, 410, 423), Reason.CODE_REJECTED)
 _POLLS, _POLL_INTERVAL = 10, 1.0
 
 
-@journey("log-in-with-app", title="Log in with the DigiD app", steps=APP_LOGIN_STEPS)
+@journey("log-in-with-app", title="Log in with the DigiD app", steps=APP_LOGIN_STEPS, needs=APP_LOGIN_NEEDS)
 def log_in(citizen: Citizen) -> Journey:
     """Pass the waiting room and log in by confirming in the DigiD app."""
     yield from log_in_with_app(citizen)
@@ -40,7 +40,7 @@ def log_in_with_app(citizen: Citizen) -> Generator[Action, Any, str]:
     status = f"/app/status?transaction={started['transaction']}"
     yield from fetch_json("poll-app", "digid-app", status, keys=("status",), refusals=_REFUSED)
     yield Think(citizen.random.uniform(4, 20))  # takes the telephone, types the code and the PIN
-    confirmation = {**started, "app": app_of(citizen.bsn), "pin": pin_of(citizen.bsn)}
+    confirmation = {**started, "app": citizen.account.app, "pin": citizen.account.pin}
     yield from fetch_json("confirm-app", "digid-app", "/app/confirm", data=confirmation, refusals=_REFUSED)
     for _ in range(_POLLS):
         answer = yield from fetch_json("poll-app", "digid-app", status, keys=("status",), refusals=_REFUSED)
@@ -50,12 +50,12 @@ def log_in_with_app(citizen: Citizen) -> Generator[Action, Any, str]:
     raise JourneyFailed(Reason.LOGIN_REFUSED, "poll-app", "confirmed in the app, yet never logged in")
 
 
-@journey("log-in-with-sms", title="Log in with an SMS code", steps=SMS_LOGIN_STEPS)
+@journey("log-in-with-sms", title="Log in with an SMS code", steps=SMS_LOGIN_STEPS, needs=("bsn", "password"))
 def log_in_with_sms(citizen: Citizen) -> Journey:
     """Pass the waiting room and log in with a password and a code by SMS."""
     request = yield from _open_login(citizen)
     yield Think(citizen.random.uniform(5, 20))  # types number and password
-    account = {"request": request, "bsn": citizen.bsn, "password": password_of(citizen.bsn)}
+    account = {"request": request, "bsn": citizen.account.bsn, "password": citizen.account.password}
     started = yield from fetch_json(
         "start-sms", "digid-sms", "/sms/start", data=account, keys=("transaction",), refusals=_REFUSED
     )
@@ -71,10 +71,15 @@ def log_in_with_sms(citizen: Citizen) -> Journey:
     yield from _finish_login(answer["artifact"])
 
 
-@journey("activate-app", title="Activate the DigiD app", steps=["start-activation", "read-sms", "enter-code"])
+@journey(
+    "activate-app",
+    title="Activate the DigiD app",
+    steps=["start-activation", "read-sms", "enter-code"],
+    needs=("bsn", "password", "pin"),
+)
 def activate_app(citizen: Citizen) -> Journey:
     """Activate the app on a new telephone: at DigiD itself, so without the waiting room of a portal."""
-    account = {"bsn": citizen.bsn, "password": password_of(citizen.bsn)}
+    account = {"bsn": citizen.account.bsn, "password": citizen.account.password}
     started = yield from fetch_json(
         "start-activation",
         "digid-activation",
@@ -84,7 +89,7 @@ def activate_app(citizen: Citizen) -> Journey:
         refusals=_REFUSED,
     )
     code = yield from _read_sms(citizen, "digid-activation", started["transaction"])
-    chosen = {**started, "code": code, "pin": pin_of(citizen.bsn)}
+    chosen = {**started, "code": code, "pin": citizen.account.pin}
     yield from fetch_json(
         "enter-code", "digid-activation", "/activation/confirm", data=chosen, keys=("app",), refusals=_CODE_REJECTED
     )

@@ -74,7 +74,7 @@ def _pause(answer: Mapping[str, Any]) -> float:
     return min(max(float(advice), _SHORTEST), _LONGEST) if isinstance(advice, int | float) else _USUAL
 
 
-@journey("enter-waiting-room", title="Pass the waiting room", steps=WAITING_ROOM_STEPS)
+@journey("enter-waiting-room", title="Pass the waiting room", steps=WAITING_ROOM_STEPS, needs=())
 def enter_waiting_room(citizen: Citizen) -> Journey:
     """Queue until admitted, and leave."""
     yield from pass_waiting_room(citizen)

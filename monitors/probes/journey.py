@@ -22,7 +22,7 @@ async def run(target: Target, track: Track, number: int) -> None:
     assert isinstance(target.probe, JourneyProbe)
     citizen = Citizen(
         number,
-        target.identities.bsn(number),
+        target.identities.account(number),
         target.probe.channel,
         seed=target.seed,
         watchful=True,

@@ -5,7 +5,7 @@ from functools import cache
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journeys.identities import RESERVED, Identities, app_of, passes_eleven_test, password_of, pin_of
+from journeys.identities import RESERVED, Identities, account_of, passes_eleven_test
 from staging.accounts import Accounts
 
 identities = cache(Identities)
@@ -63,5 +63,6 @@ def test_the_seed_fixes_the_order() -> None:
 def test_every_test_number_has_the_account_that_journeys_use(number: int) -> None:
     """Password, app and PIN of the journeys are those that the replica knows."""
     bsn, accounts = identities().bsn(number), Accounts(1.0)
-    assert accounts.accepts_password(bsn, password_of(bsn))
-    assert accounts.owner_of_app(app_of(bsn), pin_of(bsn), 0.0) == bsn
+    account = account_of(bsn)
+    assert accounts.accepts_password(bsn, account.password)
+    assert accounts.owner_of_app(account.app, account.pin, 0.0) == bsn

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from journeys import Citizen, JourneyFailed, Reason, Think, definitions
+from journeys.identities import account_of
 from journeys.login import log_in_with_app
 from tests.drivers import browser, drive, someone, walk, walk_by_hand
 from tests.replica import running_replica
@@ -44,7 +45,7 @@ async def test_a_citizen_without_an_account_is_refused(journey: str, step: str) 
     """The reason is a refused login, at the step at which DigiD says so."""
     async with running_replica() as replica:
         with pytest.raises(JourneyFailed) as caught:
-            await walk(journey, replica.url, Citizen(0, NO_TEST_NUMBER, "web"))
+            await walk(journey, replica.url, Citizen(0, account_of(NO_TEST_NUMBER), "web"))
     assert (caught.value.reason, caught.value.step) == (Reason.LOGIN_REFUSED, step)
     assert NO_TEST_NUMBER not in str(caught.value)
 
