@@ -1,11 +1,14 @@
-"""Locust as orchestrator: the only module that knows its runners.
+"""Locust as orchestrator: the half of a run that leads.
 
     conductor (local or master)                     section (local or worker)
-      send "plan": which share                 --->   draw the arrivals, make an engine
+      send "plan": which lanes                 --->   draw the arrivals, make an engine
       wait until all are ready                 <---   send "ready"
       send "go": the common time zero          --->   start the engine
-      add up, watch for lost workers           <---   send "seconds" as they finish, feed Locust's own statistics
-      send "stop"                              --->   stop the engine
+      add up, see who joins and who is lost    <---   send "seconds" as they finish, feed Locust's own statistics
+      send "order": move lanes                 --->   carry it out, say so with the next "seconds"
+      send "accounts": hand over, ask for some --->   take them over, say so with the next "seconds"
+      send "close" when all have started       --->   end with the last citizen
+      send "stop" to end early                 --->   stop the engine
 
 In one process both halves live side by side: Locust's LocalRunner delivers messages to itself. The work is done by the
 engines; the one Locust user that is spawned only keeps Locust's state machine going.
@@ -13,114 +16,140 @@ engines; the one Locust user that is spawned only keeps Locust's state machine g
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import count
+from typing import Any
 
 import gevent
-from gevent import monkey
-from locust import User, task
+import numpy as np
 from locust.env import Environment
 from locust.rpc import Message
-from locust.runners import STATE_MISSING, LocalRunner, MasterRunner, WorkerRunner
-from locust.stats import RequestStats, bucket_response_time
+from locust.runners import STATE_MISSING, MasterRunner
 
-from loadtests.engine import Engine
+from loadtests.allotment import Allotment, Orders
 from loadtests.plan import Plan
-from loadtests.statistics import PackedSecond, Results, pack
-from loadtests.summary import Summary, summarise
-
-PLAN, READY, GO, SECONDS, STOP = (f"piekwacht.{name}" for name in ("plan", "ready", "go", "seconds", "stop"))
+from loadtests.schedule import Done
+from loadtests.second import PackedSecond
+from loadtests.section import (
+    ACCOUNTS,
+    CLOSE,
+    GO,
+    ORDER,
+    PLAN,
+    READY,
+    SECONDS,
+    STOP,
+    draw,
+    fingerprint,
+    read,
+    runner_of,
+)
+from loadtests.statistics import Results
+from loadtests.steady import seconds_of
+from loadtests.summarise import summarise
+from loadtests.summary import Summary
+from loadtests.tenancy import Handovers, Tenancy
 
 HEAD_START = 0.5
 """Seconds between "go" and the time zero, so that it has reached every worker by then."""
 
-PUMP = 0.25
-"""Seconds between looks at what the engine has finished."""
+NOTICE = 2.0
+"""Seconds of the plan between asking for lanes and the first arrival that moves, so that nobody is started late."""
+
+LOOK = 0.25
+"""Seconds between looks at who is there."""
+
+LOOKS_WITHOUT_SIGN = 14
+"""A worker that gave no sign for so many looks (3.5 s) is lost; it sends a heartbeat and a report every second.
+
+Looks are counted, not seconds: while the conductor itself stands still, nobody is lost.
+"""
+
+CLOCK_TOLERANCE = 2.0
+"""Seconds that the clock of a worker may differ; "ready" may take part of them to arrive."""
 
 
-class CrowdUser(User):
-    """The one Locust user of a run: it does nothing, the engine walks the citizens."""
+@dataclass
+class Member:
+    """A section that takes part in a run; `in_flight` are those it said it had started and not that they had ended."""
 
-    host = "the endpoints of the environment (--env)"  # shown by the web page; hosts come from the configuration only
+    node: str
+    ready: bool = False
+    pid: int = 0
+    in_flight: int = 0
 
-    fixed_count = 1
+    def count(self, second: PackedSecond) -> None:
+        """Keep `in_flight`."""
+        counts = second["counts"]
+        failed = sum(number for _, number, _ in second["failed"])
+        ended = sum(second["completed"].values()) + sum(second["unfinished"].values()) + failed + counts["aborted"]
+        self.in_flight += counts["started"] - ended
 
-    @task
-    def wait(self) -> None:
-        """Wait."""
-        gevent.sleep(1)
 
+@dataclass
+class Losses:
+    """Workers that were lost, citizens on their way there, and the longest time until others took over, in seconds."""
 
-class Section:
-    """The half that works: runs one engine for one share of the arrivals."""
+    workers: int = 0
+    in_flight: int = 0
+    gap: float = 0.0
 
-    def __init__(self, environment: Environment) -> None:
-        self.environment = environment
-        self._engine: Engine | None = None
-        runner = _runner(environment)
-        runner.register_message(PLAN, self._on_plan)
-        runner.register_message(GO, self._on_go)
-        runner.register_message(STOP, self._on_stop)
-
-    def _on_plan(self, msg: Message, **_: object) -> None:
-        try:
-            plan = Plan.model_validate_json(msg.data["plan"])
-            self._engine = Engine(plan, msg.data["index"], msg.data["count"])
-        except Exception as error:  # noqa: BLE001 - whatever it is, the conductor must not wait for ever
-            self._engine = None
-            self._report([], finished=True, error=error)
-        else:
-            _runner(self.environment).send_message(READY, {})
-
-    def _on_go(self, msg: Message, **_: object) -> None:
-        if self._engine is None:
-            return  # came too late for this run
-        zero = time.monotonic() + (msg.data["begin"] - time.time())
-        self._engine.start(zero, monkey.get_original("_thread", "start_new_thread"))
-        gevent.spawn(self._pump, self._engine)
-
-    def _on_stop(self, **_: object) -> None:
-        if self._engine is not None:
-            self._engine.stop()
-
-    def _pump(self, engine: Engine) -> None:
-        finished = False
-        while not finished:
-            gevent.sleep(PUMP)
-            finished = engine.finished  # read before collecting: the last second is queued before it turns true
-            seconds = [pack(second) for second in engine.collect()]
-            for second in seconds:
-                _feed_locust(self.environment.stats, second)
-            if seconds or finished:
-                self._report(seconds, finished=finished, error=engine.error)
-
-    def _report(self, seconds: list[PackedSecond], *, finished: bool, error: BaseException | None) -> None:
-        said = f"{type(error).__name__}: {error}" if error else ""
-        _runner(self.environment).send_message(SECONDS, {"seconds": seconds, "finished": finished, "error": said})
+    def explain(self, *, taken_over: bool) -> str:
+        """Say it."""
+        who = "a worker was" if self.workers == 1 else f"{self.workers} workers were"
+        after = "others went on with the arrivals" if taken_over else "nobody was left to go on with the arrivals"
+        gap = f" {self.gap:.1f} s later" if taken_over else ""
+        return f"{who} lost with {self.in_flight:,} citizens on their way; {after}{gap}"
 
 
 class Conductor:
-    """The half that leads: hands out the plan, adds up the results, knows whether the run is over and sound.
+    """Hands out the plan, adds up the results, moves lanes, knows whether the run is over and sound.
 
-    `on_end` is called once for each run, when every section has finished or is lost.
+    `on_end` is called once for each run, when every section has finished or is lost. `dead` returns the process ids of
+    workers that are known to have ended; those of other machines are missed by their heartbeat.
     """
 
-    def __init__(self, environment: Environment, on_end: Callable[[Conductor], None] | None = None) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        on_end: Callable[[Conductor], None] | None = None,
+        dead: Callable[[], Collection[int]] = frozenset,
+    ) -> None:
         self.environment = environment
+        self.ended = threading.Event()
+        self.running = False
         self._on_end = on_end
-        self._running: set[str] = set()
-        self._preparing: set[str] = set()
+        self._dead = dead
+        self._tickets = count(1)
+        self._looks_without_sign: dict[str, int] = {}
         self._plan: Plan | None = None
+        self._reset()
+        # Locust waits for as many users as it has spawned whenever a worker joins; those it counts are citizens.
+        os.environ.setdefault("LOCUST_WAIT_FOR_WORKERS_REPORT_AFTER_RAMP_UP", "0")
+        runner_of(environment).register_message(READY, self._on_ready)
+        runner_of(environment).register_message(SECONDS, self._on_seconds)
+        environment.events.heartbeat_sent.add_listener(lambda client_id, **_: self._heard(client_id))
+
+    def _reset(self) -> None:
         self.results = Results()
-        self.begun_at = 0.0
-        self.sections = 0
         self.errors: list[str] = []
         self.interrupted = False
-        self.ended = threading.Event()
-        _runner(environment).register_message(READY, self._on_ready)
-        _runner(environment).register_message(SECONDS, self._on_seconds)
+        self.begun_at = 0.0
+        self.sections = 0
+        self._members: dict[int, Member] = {}
+        self._allotment = Allotment(0)
+        self._closed = False
+        self._refused: set[str] = set()
+        self._digest = ""
+        self._pool = (0, "")
+        self._tenancy = Tenancy(0)
+        self._losses = Losses()
+        self._takeovers: dict[int, float] = {}
 
     @property
     def plan(self) -> Plan:
@@ -129,111 +158,234 @@ class Conductor:
         return self._plan
 
     @property
-    def running(self) -> bool:
-        """Whether a run is under way."""
-        return bool(self._running)
-
-    @property
     def elapsed(self) -> float:
         """Seconds since the plan's time zero; 0 before."""
         return max(0.0, time.time() - self.begun_at) if self.begun_at else 0.0
 
     def start(self, plan: Plan) -> None:
-        """Begin a run: hand out the plan to every worker that is there."""
-        runner = _runner(self.environment)
-        nodes = sorted(runner.clients.keys()) if isinstance(runner, MasterRunner) else ["local"]
-        self._plan, self._running, self._preparing, self.sections = plan, set(nodes), set(nodes), len(nodes)
-        self.results, self.errors, self.interrupted, self.begun_at = Results(), [], False, 0.0
+        """Begin a run with every worker that is there; those who come later join."""
+        self._reset()
+        self._plan, self.results = plan, Results(seconds_of(plan))
+        self.running = True
         self.ended.clear()
-        for index, node in enumerate(nodes):
-            share = {"plan": plan.model_dump_json(), "index": index, "count": len(nodes)}
-            runner.send_message(PLAN, share, node)
-        gevent.spawn(self._watch)
+        gevent.spawn(self._lead)
 
     def stop(self) -> None:
         """End the run early; what is measured so far stays."""
-        if not self._running:
-            return
-        self.interrupted = True
-        _runner(self.environment).send_message(STOP, {})
-        if not self.begun_at:
-            self._running.clear()  # nobody has started yet, so nobody will report
+        self.interrupted = self.interrupted or self.running
+        self._cut_off()
 
-    def summary(self, command: str) -> Summary:
-        """Return the result so far; `command` is how to run the same again."""
+    def summary(self, command: str, ended_early: str | None = None) -> Summary:
+        """Return the result so far; `command` is how to run the same again, `ended_early` why it was stopped."""
+        errors = [*self.errors]
+        if self._losses.workers:
+            errors.insert(0, self._losses.explain(taken_over=self._allotment.done))
+        seconds = min(self.elapsed, float(self.results.seconds))
+        cut_off = self.interrupted or (not self._allotment.done and seconds < self.plan.duration)
         return summarise(
             self.plan,
             self.results,
-            began=datetime.fromtimestamp(self.begun_at, UTC),
-            seconds=min(self.elapsed, float(self.results.seconds)),
+            began=datetime.fromtimestamp(self.begun_at or time.time(), UTC),
+            seconds=seconds,
             processes=self.sections,
             command=command,
-            interrupted=self.interrupted,
-            errors=self.errors,
+            interrupted=cut_off,
+            errors=errors,
+            ended_early=ended_early,
+            pool=self._pool[0],
         )
 
-    def _on_ready(self, msg: Message, **_: object) -> None:
-        self._preparing.discard(msg.node_id)
-        self._go_if_ready()
+    # --- the course of a run
 
-    def _go_if_ready(self) -> None:
-        if self._running and not self._preparing and not self.begun_at:
-            self.begun_at = time.time() + HEAD_START
-            _runner(self.environment).send_message(GO, {"begin": self.begun_at})
-
-    def _on_seconds(self, msg: Message, **_: object) -> None:
-        for second in msg.data["seconds"]:
-            self.results.add(second)
-        if msg.data["error"] and msg.data["error"] not in self.errors:
-            self.errors.append(msg.data["error"])
-        if msg.data["finished"]:
-            self._running.discard(msg.node_id)
-            self._preparing.discard(msg.node_id)
-            self._go_if_ready()
-
-    def _watch(self) -> None:
-        """Wait for the end; a worker that vanishes makes the run invalid."""
-        while self._running:
-            gevent.sleep(PUMP)
-            for node in self._lost():
-                self._running.discard(node)
-                self._preparing.discard(node)
-                self.errors.append("a worker was lost; its arrivals are missing")
-                self._go_if_ready()
+    def _lead(self) -> None:
+        try:
+            self._lead_to_the_end()
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody must wait for ever
+            self.errors.append(f"{type(error).__name__}: {error}")
+        self.running = False
         self.ended.set()
         if self._on_end is not None:
             self._on_end(self)
 
-    def _lost(self) -> list[str]:
-        runner = _runner(self.environment)
+    def _lead_to_the_end(self) -> None:
+        self._digest = draw(self.plan)
+        self._allotment = Allotment(len(self.plan.arrivals))
+        self._pool = fingerprint(read(self.plan))
+        settings = self.plan.environment.accounts
+        self._tenancy = Tenancy(self._pool[0] if settings and settings.use == "lease" else 0)
+        if not self.interrupted:
+            self._invite_all()
+        while self._members:
+            gevent.sleep(LOOK)
+            self._look()
+
+    def _invite_all(self) -> None:
+        self._members = {next(self._tickets): Member(node) for node in sorted(self._present())}
+        if not self._members:
+            self.errors.append("no worker was there")
+            return
+        accounts = self._tenancy.begin(self._members)
+        for ticket, lanes in self._allotment.begin(self._members).items():
+            if self._distributed:
+                self._invite(ticket, lanes, accounts[ticket])
+            else:
+                self._invite(ticket, None, None)
+
+    def _invite(self, ticket: int, lanes: list[int] | None, accounts: list[int] | None) -> None:
+        self._send(ticket, PLAN, plan=self.plan.model_dump_json(), lanes=lanes, accounts=accounts)
+
+    def _go_if_ready(self) -> None:
+        if self._members and not self.begun_at and all(member.ready for member in self._members.values()):
+            self.begun_at = time.time() + HEAD_START
+            for ticket in self._members:
+                self._send(ticket, GO, begin=self.begun_at)
+
+    def _close_if_started(self) -> None:
+        """Once everyone has started no lanes move any more: who is still preparing is not needed."""
+        if self._allotment.done and not self._closed:
+            self._closed = True
+            self._members = {ticket: member for ticket, member in self._members.items() if member.ready}
+            for ticket in self._members:
+                self._send(ticket, CLOSE)
+
+    def _cut_off(self) -> None:
+        """Have every engine stop; nobody waits for those who have not begun."""
+        for ticket in self._members:
+            self._send(ticket, STOP, reason="")
+        self._closed = True
+        self._members = {ticket: member for ticket, member in self._members.items() if member.ready and self.begun_at}
+
+    # --- messages
+
+    def _on_ready(self, msg: Message, **_: object) -> None:
+        self._heard(msg.node_id)
+        ticket = msg.data["ticket"]
+        member = self._members.get(ticket)
+        if member is None:
+            return
+        ahead = msg.data["clock"] - time.time()
+        if abs(ahead) > CLOCK_TOLERANCE:
+            self._refuse(ticket, f"the clock of a worker is {ahead:+.1f} s off: set the clocks of all machines by NTP")
+            return
+        if msg.data["digest"] != self._digest:
+            self._refuse(ticket, "a worker draws other arrivals: install the same versions everywhere")
+            return
+        if tuple(msg.data["pool"]) != self._pool:
+            said = f"{msg.data['pool'][0]:,} in all where there are {self._pool[0]:,} here, or not the same ones"
+            self._refuse(ticket, f"a worker has other test accounts, {said}: give every machine the same pool")
+            return
+        member.ready, member.pid = True, msg.data["pid"]
+        self.sections += 1
+        if self.begun_at:
+            self._send(ticket, GO, begin=self.begun_at)
+            soon = np.searchsorted(self.plan.arrivals.instants, self.elapsed + NOTICE)
+            self._order(self._allotment.join(ticket, int(soon)), takeover=True)
+            self._hand_over(self._tenancy.join(ticket))
+        else:
+            self._go_if_ready()
+
+    def _on_seconds(self, msg: Message, **_: object) -> None:
+        self._heard(msg.node_id)
+        ticket, data = msg.data["ticket"], msg.data
+        member = self._members.get(ticket)
+        if member is None:
+            return  # it was lost before, and others have taken over
+        for second in data["seconds"]:
+            self.results.add(second)
+            member.count(second)
+        done = [Done(*item) for item in data["orders"]]
+        for item in done:
+            self._losses.gap = max(self._losses.gap, item.at - self._takeovers.get(item.id, item.at))
+        if data["seconds"]:
+            self._order(self._allotment.report(ticket, data["reached"], done))
+            self._hand_over(self._tenancy.report(ticket, data["parted"]))
+        if data["error"] and not member.ready:
+            self._refuse(ticket, data["error"])
+            return
+        if data["error"] and data["error"] not in self.errors:
+            self.errors.append(data["error"])
+        if data["finished"]:
+            self._dismiss(ticket)
+        if data["error"]:
+            self._cut_off()
+        self._close_if_started()
+
+    def _refuse(self, ticket: int, reason: str) -> None:
+        """Go on without a worker that cannot take part; a run that has not begun ends instead."""
+        self._refused.add(self._members[ticket].node)
+        self._send(ticket, STOP, reason=reason)
+        if self.begun_at:
+            self._dismiss(ticket)
+        else:
+            self.errors.append(reason)
+            self._cut_off()
+
+    def _dismiss(self, ticket: int) -> None:
+        """Go on without a section; its lanes go to others."""
+        del self._members[ticket]
+        self._order(self._allotment.leave(ticket))
+        self._hand_over(self._tenancy.leave(ticket))
+        self._go_if_ready()
+
+    def _order(self, orders: Orders, *, takeover: bool = False) -> None:
+        """Send orders; those of a `takeover` end a gap that began where the one before had said it was."""
+        if self._closed:
+            return
+        for ticket, order in orders:
+            if takeover and order.action == "give":
+                self._takeovers[order.id] = float(self.plan.arrivals.instants[order.since])
+            self._send(ticket, ORDER, order=asdict(order))
+
+    def _hand_over(self, handovers: Handovers) -> None:
+        if self._closed:
+            return
+        for ticket, handover in handovers:
+            self._send(ticket, ACCOUNTS, handover=asdict(handover))
+
+    def _send(self, ticket: int, name: str, **data: Any) -> None:
+        runner_of(self.environment).send_message(name, {"ticket": ticket, **data}, self._members[ticket].node)
+
+    # --- who is there
+
+    @property
+    def _distributed(self) -> bool:
+        return isinstance(self.environment.runner, MasterRunner)
+
+    def _heard(self, node: str) -> None:
+        self._looks_without_sign[node] = 0
+
+    def _present(self) -> set[str]:
+        """Return the nodes that are connected and give signs of life."""
+        runner = runner_of(self.environment)
         if not isinstance(runner, MasterRunner):
-            return []
-        clients = {node: runner.clients.get(node) for node in sorted(self._running)}
-        return [node for node, client in clients.items() if client is None or client.state == STATE_MISSING]
+            return {"local"}
+        connected = {node for node, client in runner.clients.items() if client.state != STATE_MISSING}
+        return {node for node in connected if self._looks_without_sign.get(node, 0) < LOOKS_WITHOUT_SIGN}
 
+    def _look(self) -> None:
+        """Let go of those who are lost, invite those who are new."""
+        if not self._distributed:
+            return
+        for node in {member.node for member in self._members.values()}:
+            self._looks_without_sign[node] = self._looks_without_sign.get(node, 0) + 1
+        present, dead = self._present(), self._dead()
+        for ticket, member in list(self._members.items()):
+            if member.node not in present or (member.pid and member.pid in dead):
+                self._lose(ticket)
+        self._close_if_started()
+        if self.begun_at and not self._closed:
+            for node in sorted(present - {member.node for member in self._members.values()} - self._refused):
+                ticket = next(self._tickets)
+                self._members[ticket] = Member(node)
+                self._invite(ticket, [], [])
 
-def _runner(environment: Environment) -> LocalRunner | MasterRunner | WorkerRunner:
-    runner = environment.runner
-    assert isinstance(runner, LocalRunner | MasterRunner | WorkerRunner)
-    return runner
-
-
-def _feed_locust(stats: RequestStats, second: PackedSecond) -> None:
-    """Add one second to Locust's own statistics, in bulk: its web page, CSV and HTML files keep working."""
-    now = int(time.time())
-    batch = RequestStats(use_response_times_cache=False)
-    for (journey, step, method), received, (values, counts), _ in second["steps"]:
-        part = batch.get(f"{journey}/{step}", method)
-        part.num_requests = sum(counts)
-        part.total_content_length = received
-        part.num_reqs_per_sec[now] = part.num_requests
-        part.last_request_timestamp = float(now)
-        for value, count in zip(values, counts, strict=True):
-            part.total_response_time += round(value / 1000 * count)
-            part.response_times[bucket_response_time(value / 1000)] += count
-        part.min_response_time, part.max_response_time = round(values[0] / 1000), round(values[-1] / 1000)
-        stats.entries[part.name, method].extend(part)
-        stats.total.extend(part)
-    for (journey, step, reason), count, _ in second["failed"]:
-        for _ in range(count):
-            stats.log_error("", f"{journey}/{step}", reason)
+    def _lose(self, ticket: int) -> None:
+        """Have others go on from where a lost worker had said it was; should it still live, it has to stop."""
+        self._send(ticket, STOP, reason="it gave no sign for too long, others have taken over")
+        member = self._members.pop(ticket)
+        if member.ready or not self.begun_at:
+            self._losses.workers += 1
+            self._losses.in_flight += member.in_flight
+        self._order(self._allotment.leave(ticket), takeover=True)
+        self._hand_over(self._tenancy.leave(ticket))
+        self._go_if_ready()

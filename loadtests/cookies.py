@@ -35,13 +35,10 @@ class _Cookie:
 class Jar:
     """The cookies of one citizen. Times are Unix seconds."""
 
-    __slots__ = ("_cookies",)
+    __slots__ = ("cookies",)
 
     def __init__(self) -> None:
-        self._cookies: list[_Cookie] = []
-
-    def __len__(self) -> int:
-        return len(self._cookies)
+        self.cookies: list[_Cookie] = []
 
     def store(self, header: str, host: str, path: str, now: float) -> None:
         """Take over one Set-Cookie header of a response from `host` for `path`; what is not a cookie is ignored."""
@@ -55,15 +52,15 @@ class Jar:
             if not _apply(cookie, key.strip().lower(), text.strip(), host, now):
                 return
         same = (cookie.name, cookie.domain, cookie.path)
-        self._cookies = [old for old in self._cookies if (old.name, old.domain, old.path) != same]
+        self.cookies = [old for old in self.cookies if (old.name, old.domain, old.path) != same]
         if cookie.expires is None or cookie.expires > now:
-            self._cookies.append(cookie)
+            self.cookies.append(cookie)
 
     def header(self, host: str, path: str, *, secure: bool, now: float) -> str:
         """Return the value of the Cookie header for a request, or an empty text."""
         fitting = [
             cookie
-            for cookie in self._cookies
+            for cookie in self.cookies
             if cookie.goes_to(host, path, secure) and (cookie.expires is None or cookie.expires > now)
         ]
         fitting.sort(key=lambda cookie: -len(cookie.path))  # the longer path first, as RFC 6265 5.4 says

@@ -9,6 +9,8 @@ the clients behind a gateway do.
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import resource
 import socket
 from collections import defaultdict
@@ -58,19 +60,20 @@ class Dialer:
         return host in self._allowed
 
     async def connect(self, origin: Origin) -> Connection:
-        """Open a connection. Raises `OSError`; refuses hosts that the environment does not allow."""
+        """Open a connection. Raises `OSError`; refuses hosts that the environment does not allow.
+
+        Beyond the limit on descriptors it is `EMFILE`, before the descriptors of everything else are used up.
+        """
         if origin.host not in self._allowed:
             raise PermissionError(f"{origin.host} is not allowed")
         if self.open >= self.limit:
-            self._make_room()
+            await self._make_room()
         connection = Connection(self._gone)
         self.open += 1  # from the attempt on: a connection half open has a descriptor too
         try:
             await self._create(connection, origin)
         except BaseException:
-            connection.close()
-            if not connection.made:
-                self.open -= 1
+            connection.abandon()
             raise
         self.opened += 1
         return connection
@@ -111,16 +114,22 @@ class Dialer:
         left = self._pool[origin]
         while left:
             connection = left.pop()
-            if connection.reusable:
+            if not connection.closed:
                 return connection
         return None
 
     def part_with(self, origin: Origin, connection: Connection) -> None:
         """Take a connection back from a citizen who leaves."""
-        if self._pool is not None and connection.idle and connection.reusable:
+        if self._pool is not None and connection.idle and not connection.closed:
             self._pool[origin].append(connection)
         else:
             connection.close()
+
+    def close(self) -> None:
+        """Close the connections that were left for others."""
+        for left in (self._pool or {}).values():
+            for connection in left:
+                connection.close()
 
     def rest(self, idler: Idler, now: float) -> None:
         """Note that someone's connections are idle from now on."""
@@ -139,15 +148,15 @@ class Dialer:
             del self._idle[idler]
             idler.close_connections()
 
-    def _make_room(self) -> None:
-        """Close the connections that have been idle for longest. If all are in use, the next attempt will fail."""
-        while self._idle:
+    async def _make_room(self) -> None:
+        """Close the connections that have been idle for longest. Raises `OSError` if all are in use."""
+        while self._idle and self.open >= self.limit:
             idler = next(iter(self._idle))
             del self._idle[idler]
-            closed = idler.close_connections()
-            self.closed_early += closed
-            if closed:
-                return
+            self.closed_early += idler.close_connections()
+            await asyncio.sleep(0)  # the loop lets go of them at its next turn
+        if self.open >= self.limit:
+            raise OSError(errno.EMFILE, f"{os.strerror(errno.EMFILE)}: the limit allows {self.limit} connections")
 
 
 def _raise_descriptor_limit() -> int:

@@ -13,22 +13,26 @@ from __future__ import annotations
 import _thread
 import asyncio
 import gc
-import resource
-import ssl
-import sys
-from array import array
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from heapq import heappop, heappush
+from itertools import count
 from time import monotonic
+from weakref import ref
 
 import uvloop
 
-from journeys import JourneyFailed, Reason, Request
-from loadtests.http1 import Connection, Origin, split_url
+from journeys import JourneyFailed, Mark, Passage, Reason, Request
+from loadtests.alarm import Alarm
+from loadtests.dialer import Dialer
+from loadtests.health import cpu_seconds, memory_in_use, quieten_interpreter, tcp_sockets
+from loadtests.http1 import Origin, split_url
+from loadtests.lending import Lending
 from loadtests.plan import Crowd, Plan
-from loadtests.statistics import Second
+from loadtests.schedule import LANES, Order, Schedule
+from loadtests.second import FailureKey, Second
+from loadtests.spare import use_spare_connection
 from loadtests.walk import NEVER, Walk
 
 SWEEP = 0.05
@@ -36,6 +40,10 @@ SWEEP = 0.05
 
 STARTING = 0.002
 """Seconds spent on starting arrivals before answers get their turn again."""
+
+
+LETTING_GO = 1.0
+"""Seconds at most for connections to close when the run is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,38 +55,51 @@ class Target:
 
 
 class Engine:
-    """Runs one share of a plan's arrivals; making it draws them, which takes a moment for millions."""
+    """Runs a share of a plan's arrivals: those of some `lanes`, or all of them.
 
-    def __init__(self, plan: Plan, index: int, count: int) -> None:
-        share = plan.arrivals.share(index, count)
+    An engine that was given lanes may get more, and waits for `close` before it ends; one that has all ends by itself.
+    `lending` gives citizens their accounts; it may be left out where these are generated.
+    Making it draws the arrivals, which takes a moment for millions.
+    """
+
+    def __init__(self, plan: Plan, lanes: Collection[int] | None = None, lending: Lending | None = None) -> None:
         self._plan = plan
         self._zero = 0.0
         self._crowd = Crowd(plan)
-        self._instants = array("d", share.instants.tobytes())
-        self._numbers = array("q", share.numbers.tobytes())
-        self._kinds = array("h", share.kinds.tobytes())
-        self._next = 0
+        self._schedule = Schedule(plan.arrivals)
+        self._schedule.give(range(LANES) if lanes is None else lanes, 0, len(plan.arrivals))
+        self._orders: deque[Order] = deque()
+        self._closed = lanes is None
         self._due = 0
         self._walks: set[Walk] = set()
-        self._deadlines: list[tuple[float, int, Walk]] = []
+        self._away: dict[Walk, JourneyFailed] = {}
+        self._spares: set[asyncio.Task[None]] = set()
+        self._alarm: Alarm | None = None
+        self._deadlines: list[tuple[float, int, ref[Walk]]] = []
+        self._watches = count()
         self._seconds: deque[Second] = deque()
-        self._stop = False
-        self._drain_until = NEVER
+        self._stop = self._over = False
         self._cpu = 0.0
         self._expected_sweep = 0.0
-        self._tls = _tls_context(plan)
         self.think_factor = plan.think_factor
         self.timeout = plan.timeout
+        self.lending = lending or Lending(plan)
         self.targets = {name: _target(url) for name, url in plan.environment.endpoints.items()}
         self.second = Second(0)
         self.loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+        self.dialer = Dialer(self.loop, plan.environment, pooled=plan.pooled)
         self.finished = False
         self.error: BaseException | None = None
 
     @property
     def scheduled(self) -> int:
         """How many arrivals this engine was given."""
-        return len(self._instants)
+        return self._schedule.passed + len(self._schedule)
+
+    @property
+    def in_flight(self) -> int:
+        """How many citizens are on their way."""
+        return len(self._walks)
 
     # --- from outside the engine's thread
 
@@ -94,6 +115,14 @@ class Engine:
         """Ask for the end: no more arrivals, citizens on their way are counted as unfinished."""
         self._stop = True
 
+    def order(self, order: Order) -> None:
+        """Give or take lanes; a later `Second` says how it was carried out."""
+        self._orders.append(order)
+
+    def close(self) -> None:
+        """Say that no more orders will come: the engine ends once its last citizen has come to an end."""
+        self._closed = True
+
     def collect(self) -> list[Second]:
         """Take the seconds that are complete."""
         seconds = []
@@ -105,26 +134,39 @@ class Engine:
 
     def _run(self) -> None:
         try:
-            _raise_descriptor_limit()
-            _quieten_interpreter()
-            self._cpu = _cpu_seconds()
+            quieten_interpreter()
+            self._cpu = cpu_seconds()
             self.loop.call_later(max(0.0, self._zero - monotonic()), self._begin)
             self.loop.run_forever()
+            self._let_go()
         except BaseException as error:  # noqa: BLE001 - the thread's last words go to the conductor
             self.error = error
         finally:
+            if self._alarm is not None:
+                self._alarm.close()
             self.loop.close()
             self._seconds.append(self.second)
             self.finished = True
             gc.unfreeze()
 
+    def _let_go(self) -> None:
+        """Give what was cancelled and closed a moment to come to its end, so that no connection is left."""
+        self.dialer.close()
+        latest = monotonic() + LETTING_GO
+        left = True
+        while left and monotonic() < latest:
+            left = bool(self.dialer.open or asyncio.all_tasks(self.loop))
+            self.loop.run_until_complete(asyncio.sleep(0.002))  # also where nothing is left: transports close later
+
     def _begin(self) -> None:
         self.loop.set_exception_handler(self._unexpected)
-        self._cpu = _cpu_seconds()
+        self._cpu = cpu_seconds()
         self._expected_sweep = monotonic() + SWEEP
+        self.second = Second(max(0, int(monotonic() - self._zero)))  # above 0 where the run was under way already
+        self._alarm = Alarm(self.loop, self._start_due)
         self._start_due()
         self._sweep()
-        self.loop.call_later(1.0, self._turn_second)
+        self.loop.call_later(max(0.001, self.second.index + 1 + self._zero - monotonic()), self._turn_second)
 
     def _unexpected(self, _loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         error = context.get("exception")
@@ -137,52 +179,84 @@ class Engine:
         """Start every citizen who is due; then sleep until the next."""
         now = monotonic() - self._zero
         pause = now + STARTING
-        while self._next < len(self._instants) and self._instants[self._next] <= now and not self._stop:
-            self._arrive(self._next, now)
-            self._next += 1
+        while self._schedule.instant <= now and not self._stop and not self._over:
+            self._arrive(*self._schedule.pop(), now)
             now = monotonic() - self._zero
             if now > pause:
                 self.loop.call_soon(self._start_due)
                 return
-        if self._next == len(self._instants):
-            self._drain_until = self._zero + self._plan.duration + self._plan.drain
-        elif not self._stop:
-            # uvloop's timers have steps of a millisecond: round up, never start early.
-            wait = self._instants[self._next] - now
-            self.loop.call_later(int(wait * 1000 + 1) / 1000, self._start_due)
+        if self._schedule.instant < NEVER and not self._stop:
+            assert self._alarm is not None
+            self._alarm.set(self._zero + self._schedule.instant)
 
-    def _arrive(self, position: int, now: float) -> None:
-        intended = self._instants[position]
+    def _carry_out_orders(self) -> None:
+        """Move lanes between two citizens; what has become due is started at once."""
+        if not self._orders:
+            return
+        while self._orders:
+            self.second.orders.append(self._schedule.carry_out(self._orders.popleft(), monotonic() - self._zero))
+        self._start_due()
+
+    def _drop_overdue(self) -> None:
+        """Count those who are due and were not started as dropped."""
+        now = monotonic() - self._zero
+        while self._schedule.instant <= now:
+            self._schedule.pop()
+            self.second.dropped += 1
+
+    def _arrive(self, number: int, intended: float, kind: int, now: float) -> None:
         if len(self._walks) >= self._plan.max_in_flight:
             self.second.dropped += 1
             return
-        definition, citizen = self._crowd.citizen(self._numbers[position], self._kinds[position])
-        walk = Walk(self, definition, citizen, self._zero + intended)
-        self._walks.add(walk)
+        account = self.lending.take(number, now)
+        if account is None:
+            self.second.no_account += 1
+            return
+        definition, citizen = self._crowd.citizen(number, kind, account)
+        walk = Walk(self, definition, citizen, self._zero + intended, self._crowd.manner(citizen))
         self.second.started += 1
         self.second.lateness.append(now - intended)
+        self._set_out(walk)
+        delay = walk.manner.second_tab(walk.number) if walk.manner else None
+        if delay is not None:
+            self.loop.call_later(delay, self._open_second_tab, walk)
+
+    def _set_out(self, walk: Walk) -> None:
+        self._walks.add(walk)
+        self.second.attempts += 1
         walk.resume()
+
+    def _open_second_tab(self, first: Walk) -> None:
+        """Begin the same journey once more, beside the first: unless that has ended or the run does."""
+        if first in self._walks and not self._stop:
+            self.lending.share(first.number)
+            self._set_out(Walk(self, first.definition, first.citizen, monotonic(), first.manner, tab_of=first))
+
+    def _try_again(self, walk: Walk, due: float) -> None:
+        """Let a citizen whose attempt failed begin anew; the browser was closed, so cookies are gone."""
+        if self._away.pop(walk, None) is not None and not self._stop:
+            self._set_out(Walk(self, walk.definition, walk.citizen, due, walk.manner, walk.history))
 
     # --- what walks ask for and report
 
-    def allows(self, host: str) -> bool:
-        """Tell whether the environment allows traffic to a host."""
-        return host in self._plan.environment.allow
+    def open_spare(self, origin: Origin, data: bytes, patience: float) -> None:
+        """Open a connection that only a bug opens, and send the same request on it."""
+        self.second.spare += 1
+        task = self.loop.create_task(use_spare_connection(self, origin, data, patience))
+        self._spares.add(task)
+        task.add_done_callback(self._spares.discard)
 
-    async def connect(self, origin: Origin) -> Connection:
-        """Open a connection. Raises `OSError`; refuses hosts that the environment does not allow."""
-        if not self.allows(origin.host):
-            raise PermissionError(f"{origin.host} is not allowed")
-        connection = Connection()
-        context = self._tls if origin.secure else None
-        await self.loop.create_connection(lambda: connection, origin.host, origin.port, ssl=context)
-        self.second.connections += 1
-        return connection
+    def mark(self, channel: str, mark: Mark) -> None:
+        """Count a passage of the waiting room."""
+        self.second.passages[channel, mark.passage] += 1
+        if mark.passage is Passage.ADMITTED:
+            self.second.waits[channel].append(mark.waited)
+            self.second.longest_pause[channel] = max(mark.pause, self.second.longest_pause.get(channel, 0.0))
 
     def watch(self, walk: Walk) -> None:
         """Look at a walk when its deadline is due; a walk is in the queue once, however many requests it sends."""
         walk.watched = True
-        heappush(self._deadlines, (walk.deadline, walk.number, walk))
+        heappush(self._deadlines, (walk.deadline, next(self._watches), ref(walk)))  # no one stays for being in it
 
     def measured(self, journey: str, request: Request, response: float, service: float, size: int) -> None:
         """Record one answer: seconds from the intended and from the actual start, and bytes."""
@@ -193,20 +267,33 @@ class Engine:
 
     def completed(self, walk: Walk) -> None:
         """Record a journey that passed; its duration leaves out thinking time."""
-        self.second.completed[walk.journey] += 1
-        self.second.journeys[walk.journey].append(max(0.0, monotonic() - walk.begun - walk.thought))
+        if not walk.second_tab:
+            self.second.completed[walk.journey] += 1
+            self.second.journeys[walk.journey].append(max(0.0, monotonic() - walk.begun - walk.thought))
         self._forget(walk)
 
     def failed(self, walk: Walk, failure: JourneyFailed) -> None:
-        """Record a journey that failed."""
+        """Record an attempt that failed, and what the citizen does next."""
+        again = None
+        if walk.manner is not None and not walk.second_tab and not self._over:
+            again = walk.manner.after_failure(walk.number, walk.history)
+        counts = self.second.setbacks if again or walk.second_tab else self.second.failed
+        self._count_failure(counts, walk, failure)
+        self._forget(walk, for_good=again is None)
+        if again is not None:
+            walk.history = again.history
+            self._away[walk] = failure
+            self.loop.call_later(again.pause, self._try_again, walk, monotonic() + again.pause)
+
+    def _count_failure(self, counts: Counter[FailureKey], walk: Walk, failure: JourneyFailed) -> None:
         key = (walk.journey, failure.step, str(failure.reason))
-        self.second.failed[key] += 1
+        counts[key] += 1
         self.second.details.setdefault(key, failure.detail)
-        self._forget(walk)
 
     def aborted(self, walk: Walk, error: OSError) -> None:
         """Record a journey that ended for want of descriptors, ports or memory here: the generator's fault."""
-        self.second.aborted += 1
+        if not walk.second_tab:
+            self.second.aborted += 1
         self.second.details.setdefault((walk.journey, "connect", "generator"), error.strerror or str(error))
         self._forget(walk)
 
@@ -215,9 +302,11 @@ class Engine:
         self.error = error
         self._finish(cut_off=True)
 
-    def _forget(self, walk: Walk) -> None:
+    def _forget(self, walk: Walk, *, for_good: bool = True) -> None:
         walk.close()
         self._walks.discard(walk)
+        if for_good:
+            self.lending.give_back(walk.number, monotonic() - self._zero)
 
     # --- housekeeping
 
@@ -226,14 +315,21 @@ class Engine:
         now = monotonic()
         self.second.lag = max(self.second.lag, now - self._expected_sweep)
         while self._deadlines and self._deadlines[0][0] <= now:
-            _, _, walk = heappop(self._deadlines)
+            walk = heappop(self._deadlines)[2]()
+            if walk is None:
+                continue
             walk.watched = False
             if walk.deadline <= now:
-                walk.give_up(Reason.TIMEOUT, f"no answer within {self.timeout:g}s")
+                walk.give_up(Reason.TIMEOUT, f"no answer within {walk.patience:.3g}s")
             elif walk.deadline < NEVER:
                 self.watch(walk)
-        over = self._next == len(self._instants) and not self._walks
-        if over or self._stop or now >= self._drain_until:
+        self.dialer.close_idle(now)
+        self.second.parted += self.lending.settle(now - self._zero)
+        self._carry_out_orders()
+        started = self._schedule.instant == NEVER
+        over = started and self._closed and not self._walks and not self._away
+        drained = started and now >= self._zero + self._plan.duration + self._plan.drain
+        if over or self._stop or drained:
             self._finish(cut_off=self._stop)
         else:
             self._expected_sweep = now + SWEEP
@@ -241,6 +337,8 @@ class Engine:
 
     def _turn_second(self) -> None:
         """Hand over the past second and begin the next."""
+        if self._over:
+            return
         self._close_second()
         index = int(monotonic() - self._zero)
         self._seconds.append(self.second)
@@ -249,54 +347,46 @@ class Engine:
 
     def _close_second(self) -> None:
         now = monotonic()
-        self.second.due, self._due = self._next - self._due, self._next
-        cpu = _cpu_seconds()
+        self.second.due, self._due = self._schedule.passed - self._due, self._schedule.passed
+        self.second.reached = self._schedule.reached
+        cpu = cpu_seconds()
         elapsed = max(0.001, now - self._zero - self.second.index)
         self.second.cpu, self._cpu = (cpu - self._cpu) / elapsed, cpu
-        self.second.in_flight = len(self._walks)
+        second, dialer = self.second, self.dialer
+        second.connections, dialer.opened = dialer.opened, 0
+        second.closed_early, dialer.closed_early = dialer.closed_early, 0
+        second.in_flight, second.open_connections = len(self._walks), dialer.open
+        second.memory, second.sockets = memory_in_use(), tcp_sockets()
 
     def _finish(self, *, cut_off: bool) -> None:
         """End the run. Citizens still thinking are unfinished; those who still wait for the system have failed.
 
-        If the run is cut off before its end, nobody can tell, and all of them are unfinished.
+        So have those who would have tried again. If the run is cut off before its end, nobody can tell, and all of
+        them are unfinished.
         """
+        self._over = True
+        if not self._stop:  # else those who came between the request and now are simply not due
+            self._drop_overdue()
+        for task in self._spares:
+            task.cancel()
         for walk in list(self._walks):
-            if walk.thinking or cut_off:
+            if walk.second_tab:
+                self._forget(walk)
+            elif walk.thinking or cut_off:
                 self.second.unfinished[walk.journey] += 1
                 self._forget(walk)
             else:
                 self.failed(walk, JourneyFailed(Reason.TIMEOUT, walk.step, "still waiting when the run ended"))
+        for walk, failure in self._away.items():
+            if cut_off:
+                self.second.unfinished[walk.journey] += 1
+            else:
+                self._count_failure(self.second.failed, walk, failure)
+        self._away.clear()
         self._close_second()
         self.loop.stop()
-
-
-def _quieten_interpreter() -> None:
-    """Keep pauses short: the collector looks at the last thousand objects only, a thread waits 0.5 ms for its turn.
-
-    Citizens leave no cycles behind, so looking at older objects would find nothing and stop everyone for 100 ms.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(1000, 1_000_000, 1_000_000)
-    sys.setswitchinterval(0.0005)
 
 
 def _target(url: str) -> Target:
     origin, path = split_url(url)
     return Target(origin, path.rstrip("/"))
-
-
-def _tls_context(plan: Plan) -> ssl.SSLContext | None:
-    """One context for all citizens: a context of its own would cost each 800 KiB."""
-    secure = any(url.startswith("https:") for url in plan.environment.endpoints.values())
-    return ssl.create_default_context() if secure else None
-
-
-def _cpu_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
-
-
-def _raise_descriptor_limit() -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -19,9 +19,33 @@ import httptools
 from journeys import Reason, Response
 
 MAX_BODY = 16 * 1024 * 1024
-"""Bytes of one response body; a larger answer is broken off, so that no target can exhaust the generator."""
+"""Bytes of one answer; a larger one is broken off, so that no target can exhaust the generator."""
+
+MAX_HEAD = 256 * 1024
+"""Bytes of one answer before its body begins; a larger head is broken off, as Chromium does."""
 
 USER_AGENT = "Piekwacht (load test)"
+
+_LENGTH, _COOKIE, _TRANSFER, _ENCODING = range(1, 5)
+_HEADERS_READ = {
+    b"content-length": _LENGTH,
+    b"set-cookie": _COOKIE,
+    b"transfer-encoding": _TRANSFER,
+    b"content-encoding": _ENCODING,
+}
+
+
+class _HeaderKinds(dict[bytes, int]):
+    """Which headers say how to read the body, by name in every spelling met so far; 0 for all others."""
+
+    def __missing__(self, name: bytes) -> int:
+        kind = _HEADERS_READ.get(name.lower(), 0)
+        if len(self) < 1000:  # a target that makes up names must not fill the memory
+            self[name] = kind
+        return kind
+
+
+_header_kinds = _HeaderKinds()
 
 
 class Origin:
@@ -82,9 +106,10 @@ class Client(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """A connection that is open or being opened."""
+    """A connection that is open, or being opened; no request may be sent once it is `closed`."""
 
     __slots__ = (
+        "_answer",
         "_body",
         "_chunked",
         "_client",
@@ -93,6 +118,7 @@ class Connection(asyncio.Protocol):
         "_gone",
         "_head_complete",
         "_headers",
+        "_kept",
         "_length_known",
         "_parser",
         "_requests",
@@ -100,15 +126,16 @@ class Connection(asyncio.Protocol):
         "_size",
         "_transport",
         "closed",
-        "made",
     )
 
     def __init__(self, gone: Callable[[], None]) -> None:
-        """`gone` is called once, when a connection that was `made` no longer exists."""
-        self.closed = self.made = False
+        """`gone` is called once, when the connection no longer exists."""
+        self.closed = False
         self._gone = gone
         self._requests = 0
         self._silent = True
+        self._answer: Response | None = None
+        self._kept = True
         self._client: Client | None = None
         self._transport: asyncio.Transport | None = None
         self._parser: Any = httptools.HttpResponseParser(self)
@@ -132,10 +159,10 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    @property
-    def reusable(self) -> bool:
-        """Whether another request may be sent."""
-        return not self.closed and self._transport is not None and not self._transport.is_closing()
+    def abandon(self) -> None:
+        """Give up a connection that is being opened: nobody else will tell that it is gone."""
+        self.close()
+        self._leave()
 
     @property
     def idle(self) -> bool:
@@ -147,37 +174,48 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         if self.closed:  # given up while it was being opened
-            self._gone = _nothing
             cast("asyncio.Transport", transport).abort()
             return
-        self.made = True
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is not a subclass
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser, which calls the `on_` methods."""
+        """Feed the parser, which calls the `on_` methods; then hand over the answer if it is complete."""
+        if self._client is None:  # nobody asked: it could not be told from the answer to the next request
+            self.close()
+            return
         self._silent = False
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserCallbackError:
-            raise  # a bug of ours, not of the answer
-        except httptools.HttpParserError as error:
-            self._break(Reason.BROKEN_RESPONSE, str(error))
+        trouble = self._feed(data)
+        if self._answer is not None:
+            self._kept = self._kept and not trouble
+            self._deliver(self._answer)
+            return
+        self._size += len(data)
+        if trouble:
+            self._break(Reason.BROKEN_RESPONSE, trouble)
+        elif self._size > MAX_BODY:
+            self._break(Reason.BROKEN_RESPONSE, f"larger than {MAX_BODY} bytes")
+        elif self._size > MAX_HEAD and not self._head_complete:
+            self._break(Reason.BROKEN_RESPONSE, f"head larger than {MAX_HEAD} bytes")
+
+    def eof_received(self) -> None:
+        """Note that the server will send nothing more; the transport closes itself and then calls `connection_lost`."""
+        self.closed = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Finish an answer that ends with the connection; anything else that was awaited is lost."""
         self.closed = True
         if self._client is not None:
             if self._head_complete and not self._length_known and not self._chunked and exc is None:
-                self.on_message_complete()
+                self._deliver(self._whole())
             else:
                 self._break(Reason.CONNECTION_RESET, str(exc) if exc else "closed before the answer was complete")
-        self._gone()
-        self._parser = None  # it holds our methods: without the cycle, citizens leave no work for the collector
+        self._leave()
 
     # --- called by the parser
 
     def on_message_begin(self) -> None:
-        """Forget the previous message."""
+        """Forget the previous message; one that follows an answer at once was not asked for."""
+        self._kept = self._answer is None
         self._headers: list[tuple[bytes, bytes]] = []
         self._cookies: list[bytes] = []
         self._body: list[bytes] = []
@@ -190,14 +228,16 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Collect one header; note those that say how to read the body."""
         self._headers.append((name, value))
-        lower = name.lower()
-        if lower == b"content-length":
+        kind = _header_kinds[name]
+        if not kind:
+            return
+        if kind == _LENGTH:
             self._length_known = True
-        elif lower == b"set-cookie":
+        elif kind == _COOKIE:
             self._cookies.append(value)
-        elif lower == b"transfer-encoding":
+        elif kind == _TRANSFER:
             self._chunked = b"chunked" in value.lower()
-        elif lower == b"content-encoding":
+        else:
             self._encoding = value.lower()
 
     def on_headers_complete(self) -> None:
@@ -206,28 +246,50 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """Collect a part of the body."""
-        self._size += len(body)
-        if self._size > MAX_BODY:
-            self._break(Reason.BROKEN_RESPONSE, f"body larger than {MAX_BODY} bytes")
-        else:
-            self._body.append(body)
+        self._body.append(body)
 
     def on_message_complete(self) -> None:
-        """Hand the answer to the client; a 1xx answer is only an announcement."""
+        """Keep the answer until the parser is done; a 1xx answer is only an announcement."""
         status = self._parser.get_status_code()
-        client = self._client
-        if status < 200 or client is None:
+        if status < 200 or self._answer is not None:
             return
-        self._client = None
         bounded = self._length_known or self._chunked or status in {204, 304}
-        if not (bounded and self._parser.should_keep_alive()):
+        self._answer = self._whole()
+        self._kept = bounded and self._parser.should_keep_alive()
+
+    def _feed(self, data: bytes) -> str:
+        """Return what is wrong with the data; nothing if it is good."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError:
+            raise  # a bug of ours, not of the answer
+        except httptools.HttpParserUpgrade:
+            return "a change of protocol that was not asked for"
+        except httptools.HttpParserError as error:
+            return str(error)
+        return ""
+
+    def _whole(self) -> Response:
+        return Response(self._parser.get_status_code(), self._headers, b"".join(self._body))
+
+    def _deliver(self, answer: Response) -> None:
+        """Hand the answer to the client, who may send the next request at once."""
+        client = self._client
+        assert client is not None
+        self._client = self._answer = None
+        if not self._kept:
             self.close()
         try:
-            body = _decoded(self._encoding, b"".join(self._body))
+            answer.body = _decoded(self._encoding, answer.body)
         except (zlib.error, ValueError) as error:
             client.broken(Reason.BROKEN_RESPONSE, f"undecodable body ({error})", stale=False)
             return
-        client.answered(Response(status, self._headers, body), self._cookies)
+        client.answered(answer, self._cookies)
+
+    def _leave(self) -> None:
+        gone, self._gone = self._gone, _nothing
+        gone()
+        self._parser = None  # it holds our methods: without the cycle, citizens leave no work for the collector
 
     def _break(self, reason: Reason, detail: str) -> None:
         client, stale = self._client, self._silent and self._requests > 1
@@ -244,7 +306,7 @@ def explain_connect_error(error: BaseException) -> Reason:
     """Return the reason for a connection that could not be opened."""
     if isinstance(error, ssl.SSLError | ssl.CertificateError):
         return Reason.TLS_FAILED
-    if isinstance(error, TimeoutError):
+    if isinstance(error, TimeoutError | ConnectionAbortedError):  # aborted: a TLS handshake of more than a minute
         return Reason.TIMEOUT
     if isinstance(error, ConnectionResetError):
         return Reason.CONNECTION_RESET
@@ -258,8 +320,11 @@ def _decoded(encoding: bytes, body: bytes) -> bytes:
         return body
     if encoding not in {b"gzip", b"x-gzip", b"deflate"}:
         raise ValueError(f"unknown content-encoding {encoding.decode('latin-1')}")
-    unpack = zlib.decompressobj(wbits=15 if encoding == b"deflate" else 47)
+    bare = encoding == b"deflate" and body[0] & 15 != 8  # without zlib's header, as some servers send it
+    unpack = zlib.decompressobj(wbits=-15 if bare else 47)
     text = unpack.decompress(body, MAX_BODY)
     if unpack.unconsumed_tail:
         raise ValueError(f"larger than {MAX_BODY} bytes")
+    if not unpack.eof:
+        raise ValueError("it ends too early")
     return text

@@ -11,20 +11,23 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from locust import events
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
-from locust.runners import MasterRunner, WorkerRunner
+from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 import journeys
 from config import ConfigError, load
+from config.children import die_with_parent
 from config.commands import Exit
-from loadtests.conductor import Conductor, CrowdUser, Section
+from loadtests.accounts import check_enough, pool_of
+from loadtests.conductor import Conductor
 from loadtests.plan import Plan, PlanError, make_plan
 from loadtests.report import write
 from loadtests.run import EXIT_CODES
+from loadtests.section import CrowdRunner, CrowdUser, Section
 
 __all__ = ["CrowdUser"]  # Locust looks for user classes in this module
 
@@ -57,9 +60,16 @@ def add_options(parser: LocustArgumentParser) -> None:
 @events.init.add_listener
 def attach(environment: Environment, **_: Any) -> None:
     """Put the working half into local runners and workers, the leading half into local runners and masters."""
-    if not isinstance(environment.runner, MasterRunner):
-        Section(environment)
-    if not isinstance(environment.runner, WorkerRunner):
+    runner, options = environment.runner, environment.parsed_options
+    assert options is not None
+    if not isinstance(runner, MasterRunner):
+        section = Section(environment)
+    if isinstance(runner, WorkerRunner) and options.processes:
+        die_with_parent()
+    if isinstance(runner, LocalRunner):
+        runner.__class__ = CrowdRunner  # Locust makes its runner before anyone is asked
+        cast("CrowdRunner", runner).section = section
+    if not isinstance(runner, WorkerRunner):
         conductor = Conductor(environment, on_end=finish)
         environment.events.test_start.add_listener(lambda **_: conductor.start(plan_of(environment)))
         environment.events.test_stopping.add_listener(lambda **_: cut_off(conductor))
@@ -78,7 +88,7 @@ def plan_of(environment: Environment) -> Plan:
     options = environment.parsed_options
     assert options is not None
     try:
-        return make_plan(
+        plan = make_plan(
             load(Path(options.piekwacht_config), journeys.definitions()),
             options.campaign,
             options.environment_id,
@@ -92,9 +102,11 @@ def plan_of(environment: Environment) -> Plan:
             drain=options.drain,
             seed=options.seed,
         )
+        check_enough(plan, pool_of(plan))
     except (ConfigError, PlanError) as error:
         print(error)
         os._exit(1)
+    return plan
 
 
 def finish(conductor: Conductor) -> None:

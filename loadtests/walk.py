@@ -48,6 +48,7 @@ class Walk:
     """
 
     __slots__ = (
+        "__weakref__",
         "_connections",
         "_data",
         "_engine",
@@ -67,6 +68,7 @@ class Walk:
         "due",
         "history",
         "jar",
+        "journey",
         "manner",
         "number",
         "patience",
@@ -96,6 +98,7 @@ class Walk:
         self._timer: asyncio.TimerHandle | None = None
         self._request: Request | None = None
         self.definition = definition
+        self.journey = definition.name
         self.citizen = citizen
         self.manner = manner
         self.history = history
@@ -119,11 +122,6 @@ class Walk:
         """Let the journey know that no usable answer came; it may carry on."""
         self.due = monotonic()
         self._advance(self._generator.throw, JourneyFailed(reason, self.step, detail))
-
-    @property
-    def journey(self) -> str:
-        """The journey's name."""
-        return self.definition.name
 
     @property
     def step(self) -> str:
@@ -191,7 +189,7 @@ class Walk:
             path = quote(path, safe="/?&=%:@!$'()*+,;~-._")
         self._path = path
         head = f"{self._method} {path} HTTP/1.1\r\n{origin.headers}"
-        if len(self.jar):
+        if self.jar.cookies:
             cookies = self.jar.header(origin.host, path, secure=origin.secure, now=time())
             head += f"Cookie: {cookies}\r\n" if cookies else ""
         if body or self._method in {"POST", "PUT"}:
@@ -203,7 +201,7 @@ class Walk:
         connection = self._connections.get(origin)
         if connection is None and (connection := self._engine.dialer.pooled(origin)) is not None:
             self._connections[origin] = connection
-        if connection is not None and connection.reusable:
+        if connection is not None and not connection.closed:
             connection.send(data, self)
         else:
             self._open()
@@ -225,7 +223,7 @@ class Walk:
             return
         self._opening = None
         self._connections[origin] = connection
-        if connection.reusable:
+        if not connection.closed:
             connection.send(data, self)
         else:
             self.fail(Reason.CONNECTION_RESET, "closed as soon as it was open")
@@ -257,6 +255,7 @@ class Walk:
     def _redirect(self, status: int, location: str) -> None:
         """Follow one redirect, to allowed hosts only; the step is measured when its last answer is there."""
         self._redirects += 1
+        location = location.encode("latin-1").decode("utf-8", "replace")  # what servers write there beyond ASCII
         try:
             target, path = split_url(urljoin(self._origin.url + self._path, location))
         except ValueError:
@@ -266,13 +265,15 @@ class Walk:
             self.fail(Reason.UNEXPECTED_REDIRECT, f"more than {MAX_REDIRECTS} redirects")
         elif not self._engine.dialer.allows(target.host):
             self.fail(Reason.UNEXPECTED_REDIRECT, f"redirect to {target.host}, which is not allowed")
-        elif status in {307, 308}:
+        else:
             request = self._request
             assert request is not None
-            self._go(target, path, request.body, request.content_type, request.headers)
-        else:
-            self._method = "GET"
-            self._go(target, path)
+            if status == 303 or (status in {301, 302} and self._method == "POST"):  # as browsers do (RFC 9110, 15.4)
+                self._method = "GET"
+            if self._method == request.method:
+                self._go(target, path, request.body, request.content_type, request.headers)
+            else:
+                self._go(target, path)
 
     # --- the end
 
@@ -290,8 +291,8 @@ class Walk:
         self._generator.close()
 
     def close_connections(self) -> int:
-        """Close every connection at once and return how many there were."""
-        count = len(self._connections)
+        """Close every connection at once and return how many were open."""
+        count = sum(not connection.closed for connection in self._connections.values())
         for connection in self._connections.values():
             connection.close()
         self._connections.clear()

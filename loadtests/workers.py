@@ -1,24 +1,26 @@
-"""Worker processes of a run on this machine: started with the run, ended with it."""
+"""Worker processes: those of a run on this machine, and what each of them does, here or elsewhere."""
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from config.children import die_with_parent
+import gevent
+from locust.env import Environment
 
-LOCUSTFILE = Path(__file__).with_name("locustfile.py")
+from config.children import die_with_parent
+from loadtests.section import CrowdUser, Section
 
 
 class Workers:
-    """`count` Locust workers that connect to a master on a loopback port. A context manager: none outlives it."""
+    """`count` workers that connect to a master on a loopback port. A context manager: none outlives it."""
 
     def __init__(self, count: int, port: int) -> None:
-        command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--worker", "--loglevel", "ERROR"]
-        command += ["--master-host", "127.0.0.1", "--master-port", str(port)]
+        command = [sys.executable, "-m", "piekwacht", "load", "worker", "--master", f"127.0.0.1:{port}", "--quiet"]
         # A session of their own: Ctrl-C reaches the master alone, which stops them in order.
         self._processes = [
             subprocess.Popen(  # noqa: S603 - our own file
@@ -30,10 +32,9 @@ class Workers:
             for _ in range(count)
         ]
 
-    @property
-    def alive(self) -> bool:
-        """Whether every worker is running."""
-        return all(process.poll() is None for process in self._processes)
+    def dead(self) -> set[int]:
+        """Return the process ids of workers that have ended."""
+        return {process.pid for process in self._processes if process.poll() is not None}
 
     def __enter__(self) -> Self:
         return self
@@ -49,3 +50,23 @@ class Workers:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def work(host: str, port: int, say: Callable[[str], None]) -> bool:
+    """Work for a master until it says that it is enough, or a signal comes; return False if it was lost.
+
+    `say` gets what happens, for people. Waits up to five minutes for the master to be there. Raises `ConnectionError`.
+    """
+    environment = Environment(user_classes=[CrowdUser])
+    runner = environment.create_worker_runner(host, port)
+    say(f"found its master at {host}:{port}")
+    section = Section(environment, say)
+
+    def leave() -> None:
+        environment.events.quitting.fire(environment=environment, reverse=True)
+        runner.quit()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        gevent.signal_handler(number, leave)
+    runner.greenlet.join()
+    return not section.master_lost

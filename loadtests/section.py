@@ -1,0 +1,262 @@
+"""The half of a distributed run that works: one engine in each process, led by messages of the conductor.
+
+Everything an engine needs is in the plan it is sent, but for the secrets that this names: a worker reads no
+configuration. A message belongs to one membership of one run, by its ticket: what comes late from an earlier one is
+ignored.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+from gevent import monkey
+from locust import User, task
+from locust.env import Environment
+from locust.rpc import Message
+from locust.runners import LocalRunner, MasterRunner, WorkerRunner
+from locust.stats import RequestStats, bucket_response_time
+
+from config import ConfigError
+from loadtests.accounts import Pool, pool_of
+from loadtests.engine import Engine
+from loadtests.lending import Lending
+from loadtests.plan import Plan
+from loadtests.schedule import Order
+from loadtests.second import PackedSecond, Second, pack
+from loadtests.tenancy import Handover
+
+PLAN, READY, GO, ORDER, ACCOUNTS, SECONDS, CLOSE, STOP = (
+    f"piekwacht.{name}" for name in ("plan", "ready", "go", "order", "accounts", "seconds", "close", "stop")
+)
+
+PUMP = 0.25
+"""Seconds between looks at what the engine has finished."""
+
+LOOKS_WITHOUT_MASTER = 24
+"""So many looks (6 s) an engine goes on without a sign of the master: load that nobody watches has to stop.
+
+Looks are counted, not seconds: a machine that stood still for a while has not looked.
+"""
+
+
+class CrowdUser(User):
+    """The one Locust user of a run: it does nothing, the engine walks the citizens."""
+
+    host = "the endpoints of the environment (--env)"  # shown by the web page; hosts come from the configuration only
+
+    fixed_count = 1
+
+    @task
+    def wait(self) -> None:
+        """Wait."""
+        gevent.sleep(1)
+
+
+class Section:
+    """Runs one engine for one share of the arrivals; `say` tells people what it does."""
+
+    def __init__(self, environment: Environment, say: Callable[[str], None] = lambda _text: None) -> None:
+        self.environment = environment
+        self._say = say
+        self._engine: Engine | None = None
+        self._ticket = 0
+        self._looks_without_master = 0
+        self.master_lost = False
+        runner = runner_of(environment)
+        for name, listener in (
+            (PLAN, self._on_plan),
+            (GO, self._on_go),
+            (ORDER, self._on_order),
+            (ACCOUNTS, self._on_accounts),
+            (CLOSE, self._on_close),
+            (STOP, self._on_stop),
+        ):
+            runner.register_message(name, listener)
+        if isinstance(runner, WorkerRunner):
+            environment.events.report_to_master.add_listener(self._on_report_to_master)
+            environment.events.heartbeat_received.add_listener(self._on_heartbeat)
+
+    @property
+    def in_flight(self) -> int:
+        """How many citizens are on their way."""
+        return self._engine.in_flight if self._engine is not None else 0
+
+    # --- messages of the conductor
+
+    def _on_plan(self, msg: Message, **_: object) -> None:
+        if self._engine is not None:
+            self._engine.stop()
+        self._engine, self._ticket = None, msg.data["ticket"]
+        gevent.spawn(self._prepare, **msg.data)
+
+    def _prepare(self, ticket: int, plan: str, lanes: list[int] | None, accounts: list[int] | None) -> None:
+        """Draw the arrivals and read the accounts, with the heartbeat going on meanwhile."""
+        try:
+            the_plan = Plan.model_validate_json(plan)
+            digest = draw(the_plan)
+            pool = read(the_plan)
+            engine = Engine(the_plan, lanes, Lending(the_plan, pool, accounts))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the conductor must not wait for ever
+            self._say(f"cannot take part: {error}")
+            self._report(ticket, [], finished=True, error=error)
+            return
+        if ticket == self._ticket:
+            self._engine = engine
+            self._say(f"takes part in: {the_plan.campaign.title}")
+            who = {"ticket": ticket, "pid": os.getpid(), "clock": time.time()}
+            self._send(READY, {**who, "digest": digest, "pool": fingerprint(pool)})
+
+    def _on_go(self, msg: Message, **_: object) -> None:
+        engine = self._engine_for(msg)
+        if engine is not None:
+            self._looks_without_master = 0
+            zero = time.monotonic() + (msg.data["begin"] - time.time())
+            engine.start(zero, monkey.get_original("_thread", "start_new_thread"))
+            gevent.spawn(self._pump, engine, self._ticket)
+
+    def _on_order(self, msg: Message, **_: object) -> None:
+        engine = self._engine_for(msg)
+        if engine is not None:
+            engine.order(Order(**msg.data["order"]))
+
+    def _on_accounts(self, msg: Message, **_: object) -> None:
+        engine = self._engine_for(msg)
+        if engine is not None:
+            engine.lending.hand_over(Handover(**msg.data["handover"]))
+
+    def _on_close(self, msg: Message, **_: object) -> None:
+        engine = self._engine_for(msg)
+        if engine is not None:
+            engine.close()
+
+    def _on_stop(self, msg: Message, **_: object) -> None:
+        engine = self._engine_for(msg)
+        if engine is not None:
+            engine.stop()
+        if msg.data["reason"]:
+            self._say(f"has to stop: {msg.data['reason']}")
+
+    def _engine_for(self, msg: Message) -> Engine | None:
+        return self._engine if msg.data["ticket"] == self._ticket else None
+
+    # --- what goes back
+
+    def _pump(self, engine: Engine, ticket: int) -> None:
+        finished = False
+        while not finished:
+            gevent.sleep(PUMP)
+            finished = engine.finished  # read before collecting: the last second is queued before it turns true
+            seconds = engine.collect()
+            if seconds or finished:
+                self._report(ticket, seconds, finished=finished, error=engine.error)
+            self._look_for_master(engine)
+        self._say("has come to its end")
+        if self._engine is engine:
+            self._engine = None
+
+    def _report(self, ticket: int, seconds: list[Second], *, finished: bool, error: BaseException | None) -> None:
+        packed = [pack(second) for second in seconds]
+        for second in packed:
+            _feed_locust(self.environment.stats, second)
+        done = [(item.id, item.since, item.at) for second in seconds for item in second.orders]
+        said = f"{type(error).__name__}: {error}" if error else ""
+        reached = seconds[-1].reached if seconds else 0
+        parted = [account for second in seconds for account in second.parted]
+        report = {"seconds": packed, "orders": done, "reached": reached, "finished": finished, "error": said}
+        self._send(SECONDS, {"ticket": ticket, "parted": parted, **report})
+
+    def _send(self, name: str, data: dict[str, Any]) -> None:
+        runner_of(self.environment).send_message(name, data)
+
+    def _on_report_to_master(self, data: dict[str, Any], **_: object) -> None:
+        """Report citizens as Locust's users: its page, charts and CSV files show how many are on their way."""
+        data["user_count"] = self.in_flight
+        data["user_classes_count"] = {CrowdUser.__name__: self.in_flight}
+
+    # --- the master
+
+    def _on_heartbeat(self, **_: object) -> None:
+        self._looks_without_master = 0
+
+    def _look_for_master(self, engine: Engine) -> None:
+        runner = runner_of(self.environment)
+        if not isinstance(runner, WorkerRunner):
+            return
+        self._looks_without_master += 1
+        if self._looks_without_master == LOOKS_WITHOUT_MASTER:
+            self.master_lost = True
+            engine.stop()
+            gevent.spawn(runner.quit)  # on its own: it ends the greenlets that led here
+
+
+class CrowdRunner(LocalRunner):
+    """Locust's local runner, whose users are the citizens on their way: its page, charts and CSV files show them."""
+
+    section: Section
+
+    @property
+    def user_count(self) -> int:
+        """How many citizens are on their way."""
+        return self.section.in_flight
+
+
+def runner_of(environment: Environment) -> LocalRunner | MasterRunner | WorkerRunner:
+    """Return Locust's runner, whichever it is."""
+    runner = environment.runner
+    assert isinstance(runner, LocalRunner | MasterRunner | WorkerRunner)
+    return runner
+
+
+def draw(plan: Plan) -> str:
+    """Draw a plan's arrivals in a native thread, so that greenlets go on meanwhile; return their digest."""
+
+    def digest() -> str:
+        return plan.arrivals.digest()
+
+    drawn: str = gevent.get_hub().threadpool.apply(digest)
+    return drawn
+
+
+def read(plan: Plan) -> Pool | None:
+    """Read a plan's accounts in a native thread. Raises `ConfigError`."""
+
+    def attempt() -> Pool | ConfigError | None:
+        try:
+            return pool_of(plan)
+        except ConfigError as error:
+            return error  # what is raised there, gevent prints
+
+    found: Pool | ConfigError | None = gevent.get_hub().threadpool.apply(attempt)
+    if isinstance(found, ConfigError):
+        raise found
+    return found
+
+
+def fingerprint(pool: Pool | None) -> tuple[int, str]:
+    """Return size and SHA-256 of a pool, by which processes know that they have the same; of none, zero and nothing."""
+    return (len(pool), pool.digest) if pool is not None else (0, "")
+
+
+def _feed_locust(stats: RequestStats, second: PackedSecond) -> None:
+    """Add one second to Locust's own statistics, in bulk: its web page, CSV and HTML files keep working."""
+    now = int(time.time())
+    batch = RequestStats(use_response_times_cache=False)
+    for (journey, step, method), received, (values, counts), _ in second["steps"]:
+        part = batch.get(f"{journey}/{step}", method)
+        part.num_requests = sum(counts)
+        part.total_content_length = received
+        part.num_reqs_per_sec[now] = part.num_requests
+        part.last_request_timestamp = float(now)
+        for value, count in zip(values, counts, strict=True):
+            part.total_response_time += round(value / 1000 * count)
+            part.response_times[bucket_response_time(value / 1000)] += count
+        part.min_response_time, part.max_response_time = round(values[0] / 1000), round(values[-1] / 1000)
+        stats.entries[part.name, method].extend(part)
+        stats.total.extend(part)
+    for (journey, step, reason), count, _ in second["failed"]:
+        for _ in range(count):
+            stats.log_error("", f"{journey}/{step}", reason)
