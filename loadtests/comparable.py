@@ -1,0 +1,99 @@
+"""Whether runs may be compared at all, and what to keep in mind when they are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from loadtests import wording
+from loadtests.summary import PlanFacts, Summary
+
+Facts = Mapping[str, Callable[[PlanFacts], str]]
+
+FAR_APART = 5.0
+"""Standard deviations between the arrivals of a journey in two runs beyond which their mixes are different."""
+
+BUSY = 0.5
+"""Share of the runs' 95th percentile of response times by which their generators' lateness may differ."""
+
+PLAN: Facts = {
+    "campaign": lambda plan: plan.campaign,
+    "day": lambda plan: plan.day,
+    "window": lambda plan: wording.span(plan.first, plan.last),
+    "scale": lambda plan: f"{plan.scale:g}",
+    "compression": lambda plan: f"{plan.compress:g}",
+    "spacing of arrivals": lambda plan: plan.spacing,
+    "think factor": lambda plan: f"{plan.think_factor:g}",
+}
+"""What decides how hard a run is on the system."""
+
+SETTING: Facts = {
+    "environment": lambda plan: plan.environment,
+    "number of generator processes": lambda plan: str(plan.processes),
+    "version of Piekwacht": lambda plan: plan.versions.get("piekwacht", "unknown"),
+}
+"""What may explain a difference, and may be the very thing compared."""
+
+
+def differences(runs: Sequence[Summary], names: Sequence[str]) -> Iterator[str]:
+    """Yield why the runs cannot be compared: one is invalid, or they were not asked for the same."""
+    for run, name in zip(runs, names, strict=True):
+        if run.outcome == "invalid":
+            yield f"{name} is invalid: {'; '.join(run.reasons)}"
+    yield from _other_lateness(runs, names)
+    unlike = list(_unlike(runs, names, PLAN))
+    yield from unlike or _other_mix(runs, names)
+
+
+def remarks(runs: Sequence[Summary], names: Sequence[str]) -> Iterator[str]:
+    """Yield what else is not the same in all runs."""
+    for run, name in zip(runs[:-1], names, strict=False):
+        if run.outcome == "failed":
+            yield f"the baseline {name} missed its own thresholds"
+    yield from _unlike(runs, names, SETTING)
+    subjects = [
+        {row.journey for row in run.journeys} | {f"{row.journey}: {row.step}" for row in run.steps} for run in runs
+    ]
+    missing = set().union(*subjects) - subjects[0].intersection(*subjects)
+    if missing:
+        yield f"not in every run, so not compared: {', '.join(sorted(missing))}"
+
+
+def _unlike(runs: Sequence[Summary], names: Sequence[str], facts: Facts) -> Iterator[str]:
+    for what, fact in facts.items():
+        found = [fact(run.plan) for run in runs]
+        if len(set(found)) > 1:
+            yield f"the {what} is not the same: {_each(found, names)}"
+
+
+def _other_lateness(runs: Sequence[Summary], names: Sequence[str]) -> Iterator[str]:
+    """Look for a generator that was short of CPU in one run, and so took its own slowness for the system's."""
+    lateness = [run.lateness.p99 for run in runs]
+    if max(lateness) - min(lateness) > BUSY * min(run.response.p95 for run in runs):
+        found = _each([wording.duration(value) for value in lateness], names)
+        yield f"the generator was not equally fit; 1 % of its starts were later than: {found}"
+
+
+def _other_mix(runs: Sequence[Summary], names: Sequence[str]) -> Iterator[str]:
+    """Look for a campaign that was edited between the runs, under the same name.
+
+    The arrivals of a journey are Poisson counts a and b with the same mean: |a - b| ≤ 5 √(a + b), but for one pair in a
+    million.
+    """
+    expected = [f"{run.arrivals.expected:.6g}" for run in runs]
+    if len(set(expected)) > 1:
+        yield f"the number of arrivals that the campaign asks for is not the same: {_each(expected, names)}"
+        return
+    for journey in sorted({row.journey for run in runs for row in run.journeys}):
+        counts = [_arrivals(run, journey) for run in runs]
+        if max(counts) - min(counts) > FAR_APART * math.sqrt(max(counts) + min(counts)):
+            found = [wording.number(count) for count in counts]
+            yield f"the number of people who came for {journey} is not the same: {_each(found, names)}"
+
+
+def _arrivals(run: Summary, journey: str) -> int:
+    return sum(row.completed + row.failed + row.unfinished for row in run.journeys if row.journey == journey)
+
+
+def _each(found: Sequence[str], names: Sequence[str]) -> str:
+    return ", ".join(f"{value} ({name})" for value, name in zip(found, names, strict=True))
