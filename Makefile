@@ -4,11 +4,12 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 DEMO_SECONDS ?= 90
+MINUTES ?= 15
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help venv demo up test unit lint format types golden bench bench-load dashboard-pictures lock clean
+.PHONY: help venv demo up test unit lint format types golden bench bench-load bench-truth bench-filers bench-soak dashboard-pictures lock clean
 
 help: ## List every target with one line
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -56,8 +57,17 @@ golden: $(READY) ## Accept today's output as the golden files (then read the dif
 bench: $(READY) ## Print the benchmarks, as ratios within one run
 	@$(BIN)/python -m tests.benchmarks
 
-bench-load: $(READY) ## Print what a request costs beside wrk and FastHttpUser (needs nginx, wrk)
+bench-load: $(READY) ## Print what requests, journeys and citizens cost beside wrk, k6 and FastHttpUser (needs nginx)
 	@$(BIN)/python -m tests.benchmarks.load
+
+bench-truth: $(READY) ## Compare start lateness, response times and arrivals with the truth (needs nginx)
+	@$(BIN)/python -m tests.benchmarks.truth
+
+bench-filers: $(READY) ## Have 70,000 people file at the same time (eight minutes)
+	@$(BIN)/python -m tests.benchmarks.filers
+
+bench-soak: $(READY) ## Keep up half of the maximum and watch memory and schedule (MINUTES=15; needs nginx)
+	@$(BIN)/python -m tests.benchmarks.soak --minutes $(MINUTES)
 
 dashboard-pictures: $(READY) ## Draw docs/pictures from a live run (five minutes; needs prometheus, chromium, pngquant)
 	@$(BIN)/python -m tests.pictures

@@ -1,123 +1,239 @@
-"""What a request costs the load generator: `python -m tests.benchmarks.load`, ratios within one run.
+"""What requests, journeys and citizens cost the load generator, beside wrk, k6 and Locust: `make bench-load`.
 
-nginx (Debian) is pinned to one core and each generator in turn to another; every one of them sends keep-alive GETs over
-50 connections. The figure is requests per CPU-second of the generator, so that it does not depend on what else the
-machine does. Piekwacht runs its whole bookkeeping: generator journeys, cookies, deadlines, histograms.
+nginx (Debian) or the replica is pinned to one core and each generator in turn to another, so that a busy minute of the
+machine meets everyone. Costs are CPU-seconds of the generator's process. Piekwacht runs as `piekwacht load run` does:
+under Locust, with generator journeys, cookies, deadlines, and every answer timed and counted.
 """
 
 from __future__ import annotations
 
 import re
-import resource
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
+from typing import Annotated
 
-from tests.prometheus import free_port
+import typer
+
+from config import Environment
+from staging.layout import endpoints
+from tests.benchmarks import nginx
+from tests.benchmarks.bench import Bench, Broken, Generated, generate, printed_by, replica, start
+from tests.benchmarks.errands import MANY, VISITS
+from tests.benchmarks.plans import plan, website
 
 HERE = Path(__file__).parent
-ROUNDS = 3
-SECONDS = 4
 CONNECTIONS = 50
-BODY = "Hello " + "x" * 194
 
-NGINX = """
-worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;
-events {{ worker_connections 10000; }}
-http {{
-  access_log off; keepalive_requests 100000000; keepalive_timeout 300s;
-  client_body_temp_path {folder}/1; proxy_temp_path {folder}/2; fastcgi_temp_path {folder}/3;
-  uwsgi_temp_path {folder}/4; scgi_temp_path {folder}/5;
-  server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ return 200 "{body}"; }} }}
-}}
+K6_SCRIPT = """
+import http from 'k6/http';
+import { check } from 'k6';
+export const options = { vus: %d, duration: '%ds', insecureSkipTLSVerify: true };
+export default function () {
+  check(http.get('%s/'), { hello: (answer) => answer.status === 200 && answer.body.includes('Hello') });
+}
 """
 
 
-def pinned(core: int, command: list[str]) -> list[str]:
-    """Return the command that runs `command` on one core."""
-    return ["taskset", "--cpu-list", str(core), *command]
+class Sizes:
+    """How much of everything; `scale` 1 takes some minutes."""
+
+    def __init__(self, scale: float) -> None:
+        self.seconds = max(2, round(4 * scale))
+        self.rounds = 3 if scale >= 1 else 1
+        self.getters = max(4, round(CONNECTIONS * scale))
+        self.filers_per_second = max(5.0, 200 * scale)
+        self.holders = max(40, round(2000 * scale))
+        self.stayers = max(5, round(100 * scale))
 
 
-@contextmanager
-def nginx() -> Iterator[str]:
-    """Run nginx on core 0 and yield its URL."""
-    port = free_port()
-    with tempfile.TemporaryDirectory() as name:
-        config = Path(name) / "nginx.conf"
-        config.write_text(NGINX.format(folder=name, port=port, body=BODY))
-        program = shutil.which("nginx") or "/usr/sbin/nginx"
-        process = subprocess.Popen(pinned(0, [program, "-c", str(config)]), stderr=subprocess.DEVNULL)
-        try:
-            url = f"http://127.0.0.1:{port}/"
-            _wait_for(url)
-            yield url
-        finally:
-            process.terminate()
-            process.wait()
+def main(
+    scale: Annotated[float, typer.Option(min=0.01, max=10, help="Multiply sizes and times.")] = 1.0,
+    only: Annotated[str, typer.Option(help="One part: get, journey, tls or keep-alive.")] = "",
+) -> None:
+    """Measure what the generator costs, as ratios within one run; needs nginx, and takes wrk and k6 where they are."""
+    parts = {"get": gets, "journey": journeys, "tls": tls, "keep-alive": keep_alive}
+    if only and only not in parts:
+        raise typer.BadParameter(f"'{only}' is not one of {', '.join(parts)}", param_hint="--only")
+    bench = Bench("load")
+    for name, part in parts.items():
+        if only in ("", name):
+            with bench.part(name):
+                part(bench, Sizes(scale))
+    bench.finish()
 
 
-def _wait_for(url: str) -> None:
-    for _ in range(100):
-        try:
-            with urlopen(url):
-                return
-        except URLError:
-            time.sleep(0.05)
-    raise RuntimeError(f"{url} does not answer")
+# --- GETs on connections that stay open
 
 
-def cost(command: list[str], figures: str) -> float:
-    """Run a generator on core 1 and return its requests per CPU-second.
-
-    `figures` is a pattern for the number of requests and the CPU seconds in its output; where it has no second group,
-    the CPU time of the whole process is taken.
-    """
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(pinned(1, command), capture_output=True, text=True, check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    found = re.findall(figures, done.stdout)[0]
-    if isinstance(found, tuple):
-        return int(found[0]) / float(found[1])
-    return int(found) / (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+def gets(bench: Bench, sizes: Sizes) -> None:
+    """Compare requests per CPU-second, without and with TLS, and find what statistics cost."""
+    with nginx.running(0) as server:
+        for label, url in (("HTTP", server.url), ("HTTPS", server.secure_url)):
+            rates: dict[str, list[float]] = {}
+            generators = _getters(bench, sizes, url, website(url, server.authorities), secure=label == "HTTPS")
+            for _ in range(sizes.rounds):
+                for name, rate in generators.items():
+                    rates.setdefault(name, []).append(rate())
+            _compare(bench, label, rates)
 
 
-def generators(url: str) -> dict[str, Callable[[], float]]:
-    """Return every generator that is installed, by name."""
-    ours = [sys.executable, str(HERE / "engine_gets.py"), url]
-    locust = [sys.executable, "-m", "locust", "-f", str(HERE / "fasthttp_locustfile.py"), "--host", url.rstrip("/")]
-    locust += ["--headless", "--only-summary", "--loglevel", "ERROR"]
-    locust += ["-u", str(CONNECTIONS), "-r", str(CONNECTIONS), "-t", f"{SECONDS}s"]
-    wrk = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", url]
+def _compare(bench: Bench, label: str, rates: dict[str, list[float]]) -> None:
+    ours = rates["Piekwacht"]
+    for name, values in rates.items():
+        bench.tell(f"{label} keep-alive GET: {name}", statistics.median(values), "per CPU-second")
+
+    def ratio(name: str) -> float:
+        return statistics.median(mine / other for mine, other in zip(ours, rates[name], strict=True))
+
+    bench.at_least(f"{label} keep-alive GET: Piekwacht / FastHttpUser", ratio("FastHttpUser"), 10)
+    for name, bar in (("k6", 4.0), ("wrk", 0.35)):
+        what = f"{label} keep-alive GET: Piekwacht / {name}"
+        if name in rates:
+            bench.at_least(what, ratio(name), bar)
+        else:
+            bench.skip(what, f"{name} is not installed")
+    if "wrk" in rates:
+        bench.at_least(f"{label} keep-alive GET: Piekwacht / wrk, the goal", ratio("wrk"), 0.5)
+    silent = rates["Piekwacht without statistics"]
+    cost = statistics.median(1e6 / mine - 1e6 / bare for mine, bare in zip(ours, silent, strict=True))
+    bench.tell(f"{label} keep-alive GET: what statistics cost", cost, "us per request", 1)
+
+
+def _getters(
+    bench: Bench, sizes: Sizes, url: str, environment: Environment, *, secure: bool
+) -> dict[str, Callable[[], float]]:
+    """Return every generator that is installed: a function that gives its requests per CPU-second."""
+    the_plan = plan("get-many", environment, [sizes.getters], spacing="even", drain=300.0)
+
+    def ours(*options: str) -> float:
+        done = generate(the_plan, *options)
+        bench.check("GETs", done.summary)
+        return sizes.getters * MANY / done.cpu
+
+    wrk = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{sizes.seconds}s", f"{url}/"]
+    beginning = 6 if secure else 0  # seconds in which each FastHttpUser makes its own TLS context
+    locust = _locust("fasthttp_locustfile.py", "Getter", url, CONNECTIONS, sizes.seconds + beginning)
     found: dict[str, Callable[[], float]] = {
-        "Piekwacht": lambda: cost(ours, r"(\d+) (\S+)"),
-        "Locust FastHttpUser": lambda: cost(locust, r"cost (\d+) (\S+)"),
+        "Piekwacht": ours,
+        "Piekwacht without statistics": lambda: ours("--no-statistics"),
+        "FastHttpUser": lambda: _locust_rate(locust),
     }
     if shutil.which("wrk"):
-        found["wrk"] = lambda: cost(wrk, r"(\d+) requests in")
+        found["wrk"] = lambda: _rate(wrk, r"(\d+) requests in")
+    if shutil.which("k6"):
+        found["k6"] = lambda: _k6_rate(sizes, url)
     return found
 
 
-def main() -> None:
-    """Print the table."""
-    with nginx() as url:
-        rates: dict[str, list[float]] = {}
-        for _ in range(ROUNDS):  # in turn, so that a busy minute of the machine meets everyone
-            for name, measure in generators(url).items():
-                rates.setdefault(name, []).append(measure())
-    ours = rates["Piekwacht"]
-    print(f"{'keep-alive GET of 200 bytes':<28} {'requests per CPU-second':>24} {'Piekwacht is':>14}")
-    for name, values in rates.items():
-        ratio = statistics.median(mine / other for mine, other in zip(ours, values, strict=True))
-        print(f"{name:<28} {statistics.median(values):>24,.0f} {ratio:>12.2f} x")
+def _rate(command: list[str], requests: str) -> float:
+    """Return requests per CPU-second of a program whose output holds the number of requests."""
+    out, cpu = printed_by(command)
+    return int(re.findall(requests, out)[0]) / cpu
+
+
+def _k6_rate(sizes: Sizes, url: str) -> float:
+    with tempfile.NamedTemporaryFile("w", suffix=".js") as script:
+        script.write(K6_SCRIPT % (CONNECTIONS, sizes.seconds, url))
+        script.flush()
+        return _rate(["k6", "run", "--quiet", script.name], r"http_reqs\D*(\d+)")
+
+
+def _locust(locustfile: str, user: str, url: str, users: int, seconds: int) -> list[str]:
+    command = [sys.executable, "-m", "locust", "-f", str(HERE / locustfile), user, "--host", url, "--headless"]
+    command += ["--only-summary", "--loglevel", "ERROR", "--exit-code-on-error", "0"]
+    return [*command, "-u", str(users), "-r", str(users), "-t", f"{seconds}s"]
+
+
+def _locust_cost(command: list[str]) -> list[float]:
+    """Return what our locustfiles print: a count, CPU seconds, and one figure more."""
+    out, _ = printed_by(command)
+    found = re.findall(r"^cost (\S+) (\S+) (\S+)$", out, re.MULTILINE)
+    if not found or float(found[0][0]) == 0:
+        raise Broken(f"FastHttpUser did nothing: {out.strip()[-300:]}")
+    return [float(figure) for figure in found[0]]
+
+
+def _locust_rate(command: list[str]) -> float:
+    requests, cpu, _ = _locust_cost(command)
+    return requests / cpu
+
+
+# --- a whole journey
+
+
+def journeys(bench: Bench, sizes: Sizes) -> None:
+    """Compare the CPU of logging in and filing a return, at about the rate that FastHttpUser reaches; nobody thinks."""
+    seconds = 2 * sizes.seconds
+    ours, theirs = [], []
+    for _ in range(sizes.rounds):
+        with replica() as url:
+            environment = Environment(title="Replica", endpoints=endpoints(url), allow=["127.0.0.1"])
+            done = generate(plan("file-return", environment, [sizes.filers_per_second] * seconds, think=0.0))
+            bench.check("journey", done.summary)
+            ours.append(1000 * done.cpu / max(1, done.summary.arrivals.completed))
+        with replica() as url:
+            filed, cpu, failed = _locust_cost(_locust("fasthttp_journey.py", "Filer", url, 20, seconds))
+            theirs.append(1000 * cpu / filed)
+            if failed:
+                bench.skip("journey: FastHttpUser", f"{failed:.0f} requests failed")
+    bench.tell("log in and file a return: Piekwacht", statistics.median(ours), "ms CPU", 2)
+    bench.tell("log in and file a return: FastHttpUser", statistics.median(theirs), "ms CPU", 2)
+    ratio = statistics.median(other / mine for mine, other in zip(ours, theirs, strict=True))
+    bench.at_least("log in and file a return: FastHttpUser / Piekwacht", ratio, 8)
+
+
+# --- HTTPS citizens
+
+
+def tls(bench: Bench, sizes: Sizes) -> None:
+    """Measure what a fresh citizen with one HTTPS connection costs: CPU to begin, memory to stay."""
+    with nginx.running(0) as server:
+        environment = website(server.secure_url, server.authorities)
+        per_second = [sizes.holders / 8] * 8  # shorter than their stay: all of them are connected at the end
+        done = generate(plan("get-and-stay", environment, per_second, spacing="even"))
+        bench.check("HTTPS citizens", done.summary)
+        held, memory = _growth(done)
+        bench.tell("HTTPS citizens connected at the same time", held, "")
+        bench.at_most("HTTPS citizen: CPU", 1000 * done.cpu / done.summary.arrivals.started, 2, "ms")
+        bench.at_most("HTTPS citizen: memory while connected", memory / 1024, 50, "KiB", 1)
+        command = _locust("fasthttp_locustfile.py", "Stayer", server.secure_url, sizes.stayers, 4 * sizes.seconds)
+        users, cpu, grown = _locust_cost(command)
+        bench.tell("HTTPS FastHttpUser: CPU", 1000 * cpu / users, "ms", 1)
+        bench.tell("HTTPS FastHttpUser: memory while connected", grown / users / 1024, "KiB")
+
+
+def _growth(done: Generated) -> tuple[int, float]:
+    """Return the most open connections, and the bytes for each that came after the first second."""
+    rows = done.summary.timeline
+    peak = max(range(len(rows)), key=lambda index: rows[index].open_connections)
+    more = rows[peak].open_connections - rows[0].open_connections
+    if more <= 0:
+        raise Broken("no connections stayed open")
+    return rows[peak].open_connections, (done.memory[peak] - done.memory[0]) / more
+
+
+# --- more connections than select() can watch
+
+
+def keep_alive(bench: Bench, sizes: Sizes) -> None:
+    """Count on the server how many connections citizens open who come back to theirs every second."""
+    with nginx.running(0) as server:
+        before = server.accepted()
+        done = generate(plan("get-again", website(server.url), [float(sizes.holders)], spacing="even"))
+        bench.check("keep-alive", done.summary)
+        opened = server.accepted() - before - 1  # that one asked
+        what = f"{sizes.holders:,} citizens x {VISITS} requests"
+        bench.equal(f"{what}: requests", done.summary.requests, VISITS * sizes.holders)
+        bench.equal(f"{what}: connections seen by nginx", opened, sizes.holders)
+        before = server.accepted()
+        command = _locust("fasthttp_locustfile.py", "Visitor", server.url, sizes.holders, VISITS + 8)
+        users = _locust_cost(command)[0] / VISITS
+        bench.tell(f"{users:,.0f} FastHttpUsers x {VISITS} requests: connections", server.accepted() - before - 1, "")
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

@@ -1,0 +1,43 @@
+"""Child processes of tests and benchmarks: on one core if asked to, ended with the block, never left behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from config.children import die_with_parent
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@contextmanager
+def child(command: Sequence[str], core: int | None = None, **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """Run a command in the project's folder; `options` are those of `Popen`.
+
+    `core` pins it, with all its threads, to one of the cores that this process may use; one that is not there pins
+    nothing.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+
+    def prepare() -> None:
+        die_with_parent()
+        if core is not None and core < len(cores):
+            os.sched_setaffinity(0, {cores[core]})
+
+    process = subprocess.Popen(command, cwd=ROOT, text=True, preexec_fn=prepare, **options)  # noqa: PLW1509 - system calls
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
