@@ -5,10 +5,21 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 from pydantic import Field
 
-from config.fields import BaseUrl, Duration, FilePath, Host, Identifier, SecretReference, SourceAddress, host_of
+from config.fields import (
+    BaseUrl,
+    Duration,
+    FilePath,
+    Host,
+    Identifier,
+    Pause,
+    SecretReference,
+    SourceAddress,
+    host_of,
+)
 from config.source import Contradiction, Strict
 
 
@@ -39,13 +50,30 @@ class Tls(Strict):
         return context
 
 
+class Accounts(Strict):
+    """The test accounts that citizens of load runs log in with: a CSV file, named as one of the secrets.
+
+    `lease`: a citizen has an account alone, from arrival to the final end, and the next one gets it after `cool_down`;
+    `once`: nobody else in a run gets it.
+    """
+
+    secret: Identifier
+    use: Literal["lease", "once"] = "lease"
+    cool_down: Pause = 0.0
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Make sure that only accounts that are used again have to rest."""
+        if self.use == "once" and self.cool_down:
+            yield Contradiction(("cool_down",), "no cool_down: an account that is used once never rests")
+
+
 class Environment(Strict):
     """One file of `config/environments/`.
 
     `allow` lists the only hosts that may receive traffic. `probe_interval` replaces the interval of every probe, where
     an environment is probed faster or slower than production; timeouts and limits shrink with it. `source_addresses`
     are addresses of the load generator: connections leave from each in turn, because one address has no more than some
-    28,000 ports for one destination.
+    28,000 ports for one destination. Without `accounts` citizens are generated test numbers, as the replica knows.
     """
 
     title: str
@@ -55,6 +83,13 @@ class Environment(Strict):
     source_addresses: list[SourceAddress] = Field(default=[])
     tls: Tls = Tls()
     secrets: dict[Identifier, SecretReference] = Field(default={})
+    accounts: Accounts | None = None
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Make sure that it is said where the test accounts are."""
+        if self.accounts is not None and self.accounts.secret not in self.secrets:
+            known = f"one of secrets: {', '.join(self.secrets)}" if self.secrets else "secrets that name where it is"
+            yield Contradiction(("accounts", "secret"), known)
 
     def allows(self, url: str) -> bool:
         """Tell whether a request to `url` may leave this machine."""

@@ -98,11 +98,15 @@ def host_of(url: str) -> str:
     return (urlsplit(url).hostname or "").lower()
 
 
-def secret_reference(value: Any) -> str:
-    """Return where a secret is to be read. Raises a validation error that does not repeat what may be a secret."""
+def secret_reference(value: Any, info: ValidationInfo) -> str:
+    """Return where a secret is to be read; a relative path counts from the folder "root" of the validation context.
+
+    Raises a validation error that does not repeat what may be a secret.
+    """
     if not isinstance(value, str) or not re.fullmatch(r"file:.+|env:[A-Za-z_][A-Za-z0-9_]*", value):
         raise expected("where to read the secret: file:PATH or env:NAME", found="something that is not shown")
-    return value
+    kind, _, place = value.partition(":")
+    return f"file:{file_path(place, info)}" if kind == "file" else value
 
 
 def file_path(value: Any, info: ValidationInfo) -> str:
@@ -138,6 +142,14 @@ Duration = Annotated[
     PlainSerializer(write_duration, when_used="json"),
 ]
 """Seconds as a float; written with a unit, in YAML and in JSON."""
+
+Pause = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    Field(ge=0, allow_inf_nan=False),
+    PlainSerializer(write_duration, when_used="json"),
+]
+"""A duration that may be 0s."""
 
 Identifier = Annotated[str, shaped(r"[a-z][a-z0-9-]*", "a name of lower-case letters, digits and hyphens")]
 """Name of a system, probe, owner, stream, ...: lower case, digits and hyphens."""

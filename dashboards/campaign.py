@@ -8,14 +8,14 @@ from config import Configuration, Thresholds
 from config.fields import write_duration
 from config.promql import increase, quantile, rate, ratio, select, total
 from dashboards import palette
+from dashboards.generator import SCOPE, health, schedule
 from dashboards.grafana import JsonObject, dashboard, variable
 from dashboards.layout import Band, Section
-from dashboards.panels import NOTHING, Column, Query, Steps, stat, table, text, time_series
+from dashboards.panels import NOTHING, Column, Query, below, stat, table, text, time_series
 from dashboards.shared import (
     AVAILABILITY_UID,
     CAMPAIGN_UID,
     LOGIN_UID,
-    NONE_IS_GOOD,
     RANGE,
     RATE,
     failing_now,
@@ -25,15 +25,9 @@ from dashboards.shared import (
     probe_states,
 )
 from loadtests import metrics as load
-from loadtests.verdict import LATENESS_P99, STARTED_SHARE
 from monitors import queries
 
-_SCOPE = {"campaign": "$campaign"}
-_CHOSEN = {**_SCOPE, "step": "$step"}
-
-_LATE = f"{1000 * LATENESS_P99:g} ms"
-_BUSY: Steps = [(None, palette.GOOD), (0.8, palette.WARNING)]
-"""A generator has room left below four fifths of a core: arrivals come in bursts."""
+_CHOSEN = {**SCOPE, "step": "$step"}
 
 _PURPOSE = """
 **Does the system hold under this campaign, and can the answer be trusted?** Arrivals start at their planned instants
@@ -58,7 +52,7 @@ def build(configuration: Configuration) -> JsonObject:
         Band(
             4,
             [
-                *(_progress(), _achieved(), _latest_start(), _busiest_core()),
+                *(_progress(), *schedule(limits)),
                 *(_failed_share(limits), _p95(limits), _in_flight_now(), failing_now()),
             ],
         ),
@@ -66,8 +60,11 @@ def build(configuration: Configuration) -> JsonObject:
         Band(8, [_in_flight(), _response_times(limits)]),
         Band(9, [_journeys(limits), _steps(limits)]),
         Section(
-            "Generator health", [Band(7, [_lateness(), _cpu(), _lost()], [10, 10, 4])], "Was the generator the limit?"
+            "Attempts and waiting room",
+            [Band(8, [_amplification(limits), _admissions(), _passages()])],
+            "Do people try again, and does the waiting room keep its dose?",
         ),
+        Section("Generator health", health(limits), "Was the generator the limit?"),
         Section("What the probes see meanwhile", seen, "What would a citizen outside the test notice?"),
     ]
     return dashboard(
@@ -88,19 +85,25 @@ def build(configuration: Configuration) -> JsonObject:
 def _strictest(configuration: Configuration) -> Thresholds:
     """Return the strictest limits of all campaigns: a dashboard has one set of colours for all."""
     limits = [campaign.thresholds for campaign in configuration.campaigns.values()] or [Thresholds()]
-    p95 = write_duration(min(one.p95 for one in limits))
-    return Thresholds.model_validate({"failed_share": min(one.failed_share for one in limits), "p95": p95})
-
-
-def _below(limit: float) -> Steps:
-    return [(None, palette.GOOD), (limit, palette.BAD)]
+    generators = [one.generator for one in limits]
+    return Thresholds.model_validate(
+        {
+            "failed_share": min(one.failed_share for one in limits),
+            "p95": write_duration(min(one.p95 for one in limits)),
+            "amplification": min((one.amplification for one in limits if one.amplification is not None), default=None),
+            "generator": {
+                "started_share": max(one.started_share for one in generators),
+                "lateness_p99": write_duration(min(one.lateness_p99 for one in generators)),
+            },
+        }
+    )
 
 
 def _progress() -> Panel:
     return stat(
         "Progress",
         "How much of the run is over?",
-        [Query(f"max({select(load.PROGRESS, **_SCOPE)})", instant=True)],
+        [Query(f"max({select(load.PROGRESS, **SCOPE)})", instant=True)],
         unit="percentunit",
         decimals=0,
         steps=[(None, palette.NEUTRAL)],
@@ -108,47 +111,8 @@ def _progress() -> Panel:
     )
 
 
-def _achieved() -> Panel:
-    """Share started = started / due, with due = started + dropped.
-
-    PLANNED is no denominator: it is what the rate curve expects, and chance draws a few more or fewer.
-    """
-    started, dropped = (total(increase(metric, RANGE, **_SCOPE)) for metric in (load.STARTED, load.DROPPED))
-    return stat(
-        "Arrivals started",
-        f"Which part of the arrivals that were due was started? Below {STARTED_SHARE:.1%} the run is invalid.",
-        [Query(ratio(started, f"{started} + {dropped}"), instant=True)],
-        unit="percentunit",
-        decimals=2,
-        steps=[(None, palette.BAD), (STARTED_SHARE, palette.GOOD)],
-    )
-
-
-def _latest_start() -> Panel:
-    return stat(
-        "Starts late",
-        "How late did 1 of 100 citizens start in the worst second? "
-        f"The run is invalid when it is more than {_LATE} over the whole run.",
-        [Query(f"max(max_over_time({select(load.LATENESS_P99, **_SCOPE)}[{RANGE}]))", instant=True)],
-        unit="s",
-        decimals=0,
-        steps=[(None, palette.GOOD), (LATENESS_P99, palette.BAD)],
-    )
-
-
-def _busiest_core() -> Panel:
-    return stat(
-        "Busiest core",
-        "How busy was the busiest generator process at its worst? 100 % is one core, all it can use.",
-        [Query(f"max(max_over_time({select(load.GENERATOR_CPU, **_SCOPE)}[{RANGE}]))", instant=True)],
-        unit="percentunit",
-        decimals=0,
-        steps=_BUSY,
-    )
-
-
 def _failed_ratio(period: str, *by: str) -> str:
-    failed, completed = (total(increase(metric, period, **_SCOPE), *by) for metric in (load.FAILED, load.COMPLETED))
+    failed, completed = (total(increase(metric, period, **SCOPE), *by) for metric in (load.FAILED, load.COMPLETED))
     return ratio(failed, f"{failed} + {completed}")
 
 
@@ -159,7 +123,7 @@ def _failed_share(limits: Thresholds) -> Panel:
         [Query(_failed_ratio(RANGE), instant=True)],
         unit="percentunit",
         decimals=2,
-        steps=_below(limits.failed_share),
+        steps=below(limits.failed_share),
     )
 
 
@@ -167,7 +131,7 @@ def _in_flight_now() -> Panel:
     return stat(
         "In flight",
         "How many citizens are on their way now?",
-        [Query(total(select(load.IN_FLIGHT, **_SCOPE)), instant=True)],
+        [Query(total(select(load.IN_FLIGHT, **SCOPE)), instant=True)],
         decimals=0,
         steps=[(None, palette.NEUTRAL)],
         none="not running",
@@ -179,10 +143,10 @@ def _p95(limits: Thresholds) -> Panel:
         "Response, p95",
         "How long did 95 of 100 answers take at most, over this range and all steps? "
         "Red from the strictest limit of all campaigns on.",
-        [Query(quantile(0.95, load.RESPONSE_TIME, RANGE, **_SCOPE), instant=True)],
+        [Query(quantile(0.95, load.RESPONSE_TIME, RANGE, **SCOPE), instant=True)],
         unit="s",
         decimals=1,
-        steps=_below(limits.p95),
+        steps=below(limits.p95),
     )
 
 
@@ -191,7 +155,7 @@ def _arrivals() -> Panel:
     return time_series(
         "Arrivals, planned and started",
         "Does the run follow the campaign's shape?",
-        [Query(total(rate(metric, RATE, **_SCOPE)), name) for name, metric in series.items()],
+        [Query(total(rate(metric, RATE, **SCOPE)), name) for name, metric in series.items()],
         unit="/s",
         colours={"planned": palette.UNKNOWN, "started": palette.NEUTRAL, "dropped": palette.BAD},
     )
@@ -204,7 +168,7 @@ def _response_times(limits: Thresholds) -> Panel:
         [Query(quantile(q / 100, load.RESPONSE_TIME, RATE, **_CHOSEN), f"p{q}") for q in (50, 95, 99)],
         unit="s",
         colours=palette.PERCENTILES,
-        lines_at=_below(limits.p95),
+        lines_at=below(limits.p95),
     )
 
 
@@ -212,7 +176,7 @@ def _failures() -> Panel:
     return time_series(
         "Failed journeys a minute, by reason",
         "Why do journeys fail? 'none' at 0 means that nothing failed.",
-        [Query(per_minute_by_reason(rate(load.FAILED_BY_REASON, RATE, **_SCOPE)), "{{reason}}")],
+        [Query(per_minute_by_reason(rate(load.FAILED_BY_REASON, RATE, **SCOPE)), "{{reason}}")],
         colours=palette.REASONS | {NOTHING: palette.GOOD},
         stacked=True,
     )
@@ -223,8 +187,8 @@ def _in_flight() -> Panel:
         "Citizens in flight, and answers a second",
         "Do people pile up while the rate of answers stays flat? Then the system is saturated.",
         [
-            Query(total(select(load.IN_FLIGHT, **_SCOPE)), "in flight"),
-            Query(total(rate(load.REQUESTS, RATE, **_SCOPE)), "answers a second"),
+            Query(total(select(load.IN_FLIGHT, **SCOPE)), "in flight"),
+            Query(total(rate(load.REQUESTS, RATE, **SCOPE)), "answers a second"),
         ],
         colours={"in flight": palette.FLIGHT, "answers a second": palette.NEUTRAL},
     )
@@ -232,7 +196,7 @@ def _in_flight() -> Panel:
 
 def _journeys(limits: Thresholds) -> Panel:
     outcomes = (load.COMPLETED, load.FAILED)
-    completed, failed = (total(increase(metric, RANGE, **_SCOPE), "journey") for metric in outcomes)
+    completed, failed = (total(increase(metric, RANGE, **SCOPE), "journey") for metric in outcomes)
     return table(
         "Journeys, this range",
         "Which journeys fail?",
@@ -240,7 +204,7 @@ def _journeys(limits: Thresholds) -> Panel:
         [
             Column("Passed", completed, "none", 0),
             Column("Failed", failed, "none", 0),
-            Column("Failed share", _failed_ratio(RANGE, "journey"), "percentunit", 2, _below(limits.failed_share)),
+            Column("Failed share", _failed_ratio(RANGE, "journey"), "percentunit", 2, below(limits.failed_share)),
         ],
         first="-Failed share",
     )
@@ -257,7 +221,7 @@ def _steps(limits: Thresholds) -> Panel:
                 quantile(q / 100, load.RESPONSE_TIME, RANGE, "step", **_CHOSEN),
                 "s",
                 1,
-                _below(limits.p95) if q == 95 else (),
+                below(limits.p95) if q == 95 else (),
             )
             for q in (50, 95, 99)
         ],
@@ -265,36 +229,42 @@ def _steps(limits: Thresholds) -> Panel:
     )
 
 
-def _lateness() -> Panel:
+def _amplification(limits: Thresholds) -> Panel:
+    """Draw attempts / started x (completed + failed) / completed."""
+    attempts, started, completed, failed = (
+        total(rate(metric, RATE, **SCOPE)) for metric in (load.ATTEMPTS, load.STARTED, load.COMPLETED, load.FAILED)
+    )
+    setbacks = total(rate(load.SETBACKS, RATE, **SCOPE))
     return time_series(
-        "Start lateness, 99th percentile of each second",
-        "Did arrivals start at their instants? "
-        f"The run is invalid when the percentile of the whole run lies above the line at {_LATE}.",
-        [Query(f"max({select(load.LATENESS_P99, **_SCOPE)})", "p99")],
-        unit="s",
-        colours=palette.PERCENTILES,
-        lines_at=_below(LATENESS_P99),
+        "Attempts for each journey that passed",
+        "Do failures make people try again, and so make the load grow? 1 where everyone passes at once.",
+        [
+            Query(f"({ratio(attempts, started)}) * ({ratio(f'({completed} + {failed})', completed)})", "attempts"),
+            Query(f"{ratio(setbacks, started)}", "setbacks for each arrival"),
+        ],
+        colours={"attempts": palette.NEUTRAL, "setbacks for each arrival": palette.WARNING},
+        lines_at=below(limits.amplification) if limits.amplification is not None else (),
     )
 
 
-def _cpu() -> Panel:
+def _admissions() -> Panel:
+    admitted = rate(load.PASSAGES, RATE, **SCOPE, passage="admitted|unqueued")
     return time_series(
-        "CPU of the busiest generator process",
-        "Has the generator room left? 100 % is one core, all it can use.",
-        [Query(f"max({select(load.GENERATOR_CPU, **_SCOPE)})", "busiest process")],
-        unit="percentunit",
-        colours={"busiest process": palette.NEUTRAL},
-        lines_at=_BUSY,
+        "Admitted by the waiting room",
+        "How many people a second does each channel let in: no more than its dose?",
+        [Query(total(admitted, "channel"), "{{channel}}")],
+        unit="/s",
+        colours=palette.CHANNELS,
     )
 
 
-def _lost() -> Panel:
-    return stat(
-        "Arrivals dropped",
-        "How many arrivals were due in this range and could not be started?",
-        [Query(total(increase(load.DROPPED, RANGE, **_SCOPE)), instant=True)],
-        decimals=0,
-        steps=NONE_IS_GOOD,
+def _passages() -> Panel:
+    return time_series(
+        "Passages of the waiting room",
+        "Do people queue, lose their place, or give up?",
+        [Query(total(rate(load.PASSAGES, RATE, **SCOPE), "passage"), "{{passage}}")],
+        unit="/s",
+        colours=palette.PASSAGES,
     )
 
 

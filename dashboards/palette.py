@@ -26,6 +26,15 @@ WINDOWS = {"planned": PLANNED, "overrun": WARNING, "aftermath": "#CC79A7", "clos
 CHANNELS = {"web": NEUTRAL, "app": "#CC79A7"}
 PERCENTILES = {"p50": "#66CCEE", "p95": NEUTRAL, "p99": "#AA4499"}
 FLIGHT = "#CC79A7"
+PASSAGES = {
+    "joined": UNKNOWN,
+    "queued": PLANNED,
+    "admitted": GOOD,
+    "unqueued": WARNING,
+    "expired": "#AA4499",
+    "lost_place": "#999933",
+    "gave_up": BAD,
+}
 CAUSES = {"broken_probe": BAD, "cancelled": UNKNOWN, "overloaded": WARNING, "own_network": NEUTRAL}
 PHASES = {"resolve": "#33BBEE", "connect": "#44AA99", "first_byte": "#999933", "transfer": "#AA4499"}
 
@@ -34,7 +43,7 @@ _REASON_FAMILIES = (
     (WARNING, ("timeout", "too_slow")),
     (BAD, ("unexpected_status", "content_missing", "broken_response", "unexpected_redirect")),
     (PLANNED, ("maintenance_page", "disruption_announced")),
-    ("#AA4499", ("waiting_room", "waiting_room_bypassed")),
+    ("#AA4499", ("waiting_room", "waiting_room_bypassed", "place_lost")),
     ("#999933", ("login_refused", "code_rejected", "session_lost")),
     ("#44AA99", ("return_not_accepted",)),
 )

@@ -46,6 +46,11 @@ class Column:
     steps: Steps = ()
 
 
+def below(limit: float) -> Steps:
+    """Return the steps of a value that is good below a limit, and bad from it on."""
+    return [(None, palette.GOOD), (limit, palette.BAD)]
+
+
 def text(title: str, question: str, content: str) -> Panel:
     """Make a panel of Markdown."""
     return Text(title=title, description=question, content=content.strip(), mode="markdown", dataSource=DATASOURCE)

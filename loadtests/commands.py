@@ -2,41 +2,82 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from config.commands import ConfigOption, Exit, JsonOption, choose, load_or_exit
+from config.commands import ConfigOption, Exit, JsonOption
+from config.fields import parse_base_url
+from config.files import publish
+from config.thresholds import Abort
+from loadtests.capacity_commands import capacity_command
+from loadtests.compare_commands import compare_command
+from loadtests.options import (
+    CampaignArgument,
+    CompressOption,
+    DayOption,
+    EnvironmentOption,
+    EvenOption,
+    FromOption,
+    GrowthOption,
+    KeepOption,
+    ScaleOption,
+    SeedOption,
+    ToOption,
+    YearsOption,
+    plan_or_exit,
+)
+from loadtests.shape_commands import import_shape_command, season_command, shape_command
 
 if TYPE_CHECKING:
+    from loadtests.announce import Announcer
     from loadtests.plan import Plan
     from loadtests.summary import Summary
 
 app = typer.Typer(help="Replay a campaign against a test environment.", no_args_is_help=True)
+app.command("capacity")(capacity_command)
+app.command("shape")(shape_command)
+app.command("season")(season_command)
+app.command("import-shape")(import_shape_command)
+app.command("compare")(compare_command)
 
-CampaignArgument = Annotated[str, typer.Argument(help="Campaign of config/campaigns.")]
-EnvironmentOption = Annotated[str, typer.Option("--env", help="Environment of config/environments.")]
-DayOption = Annotated[str | None, typer.Option("--day", help="Day of the campaign (default: its first).")]
-FromOption = Annotated[str, typer.Option("--from", help="First moment of the day, local time.", metavar="HH:MM")]
-ToOption = Annotated[str, typer.Option("--to", help="Last moment of the day, local time.", metavar="HH:MM")]
-CompressOption = Annotated[
-    float, typer.Option(min=1, max=86_400, help="Replay so many times faster, with the same number of arrivals.")
-]
-ScaleOption = Annotated[float, typer.Option(min=1e-9, max=1000, help="Multiply the number of arrivals.")]
-SeedOption = Annotated[int, typer.Option(min=0, help="Seed: the same seed gives the same arrivals.")]
 ThinkOption = Annotated[
     float | None, typer.Option(min=0, help="Multiply thinking time (default: 1 / compress).", show_default=False)
 ]
 ProcessesOption = Annotated[int, typer.Option(min=1, max=256, help="Generator processes on this machine.")]
-OutOption = Annotated[Path, typer.Option(help="Folder for summary.json and report.html.")]
+OutOption = Annotated[
+    Path, typer.Option(help="Folder for summary.json, summary.md, junit.xml and report.html; each run replaces them.")
+]
 ListenOption = Annotated[
     str | None,
     typer.Option(help="Serve live metrics here, such as 127.0.0.1:9465 (default: not).", metavar="HOST:PORT"),
 ]
+
+AbortOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--abort/--no-abort",
+        help="End early when it is hopeless, or never (default: as the campaign's thresholds say; else never).",
+        show_default=False,
+    ),
+]
+PushOption = Annotated[
+    str | None, typer.Option(help="Push the final figures to this Pushgateway (default: not).", metavar="URL")
+]
+AnnotateOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Mark the run on the graphs of this Grafana (default: not). The token is the environment's secret"
+        " 'grafana', or else in the variable GRAFANA_TOKEN.",
+        metavar="URL",
+    ),
+]
+
+MASTER = "127.0.0.1:5557"
+"""Where a master waits for workers unless told otherwise: never on a public interface."""
 
 
 @app.command("run")
@@ -47,9 +88,12 @@ def run_command(
     start: FromOption = "00:00",
     end: ToOption = "24:00",
     compress: CompressOption = 1.0,
+    keep: KeepOption = "volume",
     scale: ScaleOption = 1.0,
+    growth: GrowthOption = None,
+    years: YearsOption = 1.0,
     think: ThinkOption = None,
-    even: Annotated[bool, typer.Option("--even", help="Space arrivals evenly instead of by chance.")] = False,
+    even: EvenOption = False,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds before a request is given up.")] = 30.0,
     drain: Annotated[float, typer.Option(min=0, help="Seconds for those on their way after the last arrival.")] = 30.0,
     max_in_flight: Annotated[
@@ -57,7 +101,13 @@ def run_command(
     ] = 20_000,
     seed: SeedOption = 1,
     processes: ProcessesOption = 1,
+    master: Annotated[bool, typer.Option("--master", help="Have workers elsewhere do it: 'load worker'.")] = False,
+    bind: Annotated[str, typer.Option(help="Where a master waits for them.", metavar="HOST:PORT")] = MASTER,
+    expect_workers: Annotated[int, typer.Option(min=1, help="Workers that a master waits for; more may join.")] = 1,
     listen: ListenOption = None,
+    abort: AbortOption = None,
+    push: PushOption = None,
+    annotate: AnnotateOption = None,
     out: OutOption = Path("build/load"),
     config: ConfigOption = Path("config"),
     as_json: JsonOption = False,
@@ -65,12 +115,13 @@ def run_command(
     """Replay a part of a campaign in an open model: everyone comes in time, whatever the system does.
 
     Exit code 0: thresholds met; 1: missed; 3: the generator could not keep its schedule, so the figures are worthless.
+    What --push and --annotate could not tell is said on standard error; it does not change the exit code.
 
     \b
     Example: three hours of the morning in three minutes, with 2 % of the people
       piekwacht load run aangifte-2023-03-01 --from 07:00 --to 10:00 --compress 60 --scale 0.02
     """
-    plan = _plan(
+    plan = plan_or_exit(
         config,
         campaign,
         environment,
@@ -78,15 +129,82 @@ def run_command(
         start=start,
         end=end,
         compress=compress,
+        keep=keep,
         scale=scale,
+        growth=growth,
+        years=years,
+        even=even,
         think=think,
-        spacing="even" if even else "poisson",
         timeout=timeout,
         drain=drain,
         max_in_flight=max_in_flight,
         seed=seed,
     )
-    _finish(plan, processes=processes, listen=listen, out=out, as_json=as_json)
+    if master and processes > 1:
+        typer.echo("--processes starts workers on this machine, --master waits for others: use one of them", err=True)
+        raise typer.Exit(Exit.USAGE)
+    workers, address = (expect_workers, _address(bind)) if master else (processes, None)
+    _finish(
+        plan,
+        processes=workers,
+        bind=address,
+        listen=listen,
+        abort=abort,
+        push=push,
+        annotate=annotate,
+        out=out,
+        as_json=as_json,
+    )
+
+
+@app.command("accounts")
+def accounts_command(
+    count: Annotated[int, typer.Option(min=1, help="How many.")],
+    out: Annotated[Path, typer.Option(help="CSV file to write.", metavar="FILE")],
+    seed: SeedOption = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Write generated test accounts, as the replica knows them, in the form of a pool that an environment names.
+
+    \b
+    Example: a pool for trying out 'accounts' of an environment
+      piekwacht load accounts --count 5000 --out config/accounts.csv
+    """
+    from journeys import Account, Identities
+
+    identities = Identities(seed)
+    if count > len(identities):
+        _refuse(f"--count {count:,}: there are {len(identities):,} test numbers")
+    lines = [",".join(Account._fields), *(",".join(identities.account(number)) for number in range(count))]
+    publish(out.parent, {out.name: "\n".join(lines) + "\n"}, as_json=as_json)
+
+
+@app.command("worker")
+def worker_command(
+    master: Annotated[str, typer.Option(help="Where 'load run --master' waits.", metavar="HOST:PORT")] = MASTER,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
+) -> None:
+    """Work for the run of a master, on this or another machine; may join in the middle. Needs no configuration.
+
+    \b
+    Example: two workers on another machine
+      piekwacht load worker --master 10.0.0.5:5557 & piekwacht load worker --master 10.0.0.5:5557
+    """
+    from loadtests.workers import work
+
+    host, port = _address(master)
+
+    def say(text: str) -> None:
+        if not quiet:
+            typer.echo(f"this worker {text}", err=True)
+
+    try:
+        if work(host, port, say):
+            return
+    except ConnectionError:
+        pass
+    typer.echo(f"no master at {master} any more", err=True)
+    raise typer.Exit(Exit.INVALID)
 
 
 @app.command("smoke")
@@ -96,6 +214,9 @@ def smoke_command(
     scale: ScaleOption = 1.0,
     seed: SeedOption = 1,
     listen: ListenOption = None,
+    abort: AbortOption = None,
+    push: PushOption = None,
+    annotate: AnnotateOption = None,
     out: OutOption = Path("build/smoke"),
     config: ConfigOption = Path("config"),
     as_json: JsonOption = False,
@@ -107,81 +228,48 @@ def smoke_command(
       piekwacht load smoke --env staging --json > smoke.json
     """
     end = f"10:{seconds // 60:02d}:{seconds % 60:02d}"
-    plan = _plan(config, "smoke", environment, start="10:00", end=end, scale=scale, seed=seed)
-    _finish(plan, processes=1, listen=listen, out=out, as_json=as_json)
+    plan = plan_or_exit(config, "smoke", environment, start="10:00", end=end, scale=scale, seed=seed)
+    _finish(plan, processes=1, listen=listen, abort=abort, push=push, annotate=annotate, out=out, as_json=as_json)
 
 
-@app.command("shape")
-def shape_command(
-    campaign: CampaignArgument,
-    environment: EnvironmentOption = "local",
-    day: DayOption = None,
-    start: FromOption = "00:00",
-    end: ToOption = "24:00",
-    compress: CompressOption = 1.0,
-    scale: ScaleOption = 1.0,
-    seed: SeedOption = 1,
-    out: Annotated[Path | None, typer.Option(help="Also write a page with a plot to this file.")] = None,
-    config: ConfigOption = Path("config"),
-    as_json: JsonOption = False,
+def _finish(
+    plan: Plan,
+    *,
+    processes: int,
+    listen: str | None,
+    abort: bool | None,
+    push: str | None,
+    annotate: str | None,
+    out: Path,
+    as_json: bool,
+    bind: tuple[str, int] | None = None,
 ) -> None:
-    """Show who will come when, before anyone presses start. Sends nothing.
-
-    \b
-    Example:
-      piekwacht load shape aangifte-2023-03-01 --from 06:00 --to 12:00
-    """
-    from rich.console import Console
-
-    from loadtests import shape_view
-
-    plan = _plan(
-        config, campaign, environment, day=day, start=start, end=end, compress=compress, scale=scale, seed=seed
-    )
-    if as_json:
-        typer.echo(json.dumps(shape_view.as_data(plan), indent=2))
-    else:
-        shape_view.show(plan, Console())
-    if out is not None:
-        try:
-            shape_view.write(plan, out)
-        except OSError as error:
-            typer.echo(f"cannot write {out}: {error.strerror or error}", err=True)
-            raise typer.Exit(Exit.USAGE) from None
-        typer.echo(f"written: {out}", err=True)
-
-
-def _plan(config: Path, campaign: str, environment: str, **options: object) -> Plan:
-    import journeys
-    from loadtests.plan import PlanError, make_plan
-
-    configuration = load_or_exit(config, journeys.definitions())
-    choose("campaign", campaign, configuration.campaigns)
-    choose("environment", environment, configuration.environments)
-    try:
-        return make_plan(configuration, campaign, environment, **options)  # type: ignore[arg-type]
-    except PlanError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(Exit.USAGE) from None
-
-
-def _finish(plan: Plan, *, processes: int, listen: str | None, out: Path, as_json: bool) -> None:
     """Run a plan and leave with the exit code of its verdict."""
     from rich.console import Console
 
-    from loadtests import terminal
-    from loadtests.run import EXIT_CODES, RunError, run  # Locust patches the standard library: before anything else
+    from loadtests.run import EXIT_CODES, RunError, run  # isort: skip # Locust patches the standard library: first
+    from loadtests import hopeless, steady, terminal
 
-    command = shlex.join(["piekwacht", *sys.argv[1:]])
+    if not steady.seconds_of(plan):
+        warm_up = plan.campaign.thresholds.warm_up
+        _refuse(f"the warm-up of {warm_up:g} s leaves nothing of a run of {plan.duration:g} s to be judged")
+    rules = _rules(plan, abort)
+    address = _address(listen) if listen else None
+    announcer = _announcer(plan, push, annotate)
+    announcer.begin()
     try:
         summary: Summary = run(
             plan,
             processes=processes,
             out=out,
-            command=command,
-            listen=_address(listen),
+            command=shlex.join(["piekwacht", *sys.argv[1:]]),
+            bind=bind,
+            listen=address,
+            hopeless=hopeless.watch(plan, rules) if rules else None,
+            on_end=announcer.end,
         )
     except RunError as error:
+        announcer.broken_off()
         typer.echo(str(error), err=True)
         raise typer.Exit(error.code) from None
     if as_json:
@@ -191,9 +279,42 @@ def _finish(plan: Plan, *, processes: int, listen: str | None, out: Path, as_jso
     raise typer.Exit(EXIT_CODES[summary.outcome])
 
 
-def _address(text: str | None) -> tuple[str, int] | None:
-    if text is None:
-        return None
+def _rules(plan: Plan, abort: bool | None) -> Abort | None:
+    """Return when the run is to end early: what is asked for here comes before what the campaign says."""
+    asked = plan.campaign.thresholds.abort
+    if abort is None:
+        return asked
+    return (asked or Abort()) if abort else None
+
+
+def _announcer(plan: Plan, push: str | None, annotate: str | None) -> Announcer:
+    """Return what tells others about the run; a wrong address or a missing token ends the command before it."""
+    from loadtests.announce import Annotation, AnnounceError, Announcer, token_of
+
+    gateway = _url("--push", push) if push else None
+    annotation = None
+    if annotate:
+        address = _url("--annotate", annotate)
+        try:
+            annotation = Annotation(address, token_of(plan.environment.secrets), plan)
+        except AnnounceError as error:
+            _refuse(str(error))
+    return Announcer(plan, gateway, annotation, lambda text: typer.echo(text, err=True))
+
+
+def _url(option: str, text: str) -> str:
+    try:
+        return parse_base_url(text)
+    except ValueError:
+        _refuse(f"{option}: found something else than a base URL such as http://127.0.0.1:9091, without a password")
+
+
+def _refuse(reason: str) -> NoReturn:
+    typer.echo(reason, err=True)
+    raise typer.Exit(Exit.USAGE)
+
+
+def _address(text: str) -> tuple[str, int]:
     host, separator, port = text.rpartition(":")
     if not separator or not port.isdigit() or int(port) > 65_535:
         typer.echo(f"'{text}' is not HOST:PORT, such as 127.0.0.1:9465", err=True)

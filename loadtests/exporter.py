@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import get_args
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from config import Channel
 from config.metric import Metric as Declaration
-from journeys import definitions
+from journeys import Passage, definitions
 from loadtests import metrics
 from loadtests.plan import Plan
 from loadtests.statistics import Latencies, Moment, Results, percentile
+from loadtests.verdict import Outcome
 
 Sample = tuple[list[str], float]
 
 
 class LoadCollector(Collector):
-    """Turns results into metric families; `look` returns the plan, the results so far and the seconds elapsed."""
+    """Turns results into metric families; `look` returns the plan, the results so far and the seconds elapsed.
 
-    def __init__(self, look: Callable[[], tuple[Plan, Results, float]]) -> None:
+    `outcome` is what a run that is over says.
+    """
+
+    def __init__(self, look: Callable[[], tuple[Plan, Results, float]], outcome: Outcome | None = None) -> None:
         self._look = look
+        self._outcome = outcome
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric that `loadtests.metrics` declares; every label value is there from the start."""
@@ -34,17 +41,31 @@ class LoadCollector(Collector):
             failed[journey] += count
         yield _family(metrics.PLANNED, [([name], plan.shape.count_by(now))])
         yield _family(metrics.STARTED, [([name], results.counts["started"])])
-        yield _family(metrics.DROPPED, [([name], results.counts["dropped"])])
+        yield _family(metrics.DROPPED, [([name], results.counts["dropped"] + results.counts["no_account"])])
         yield _family(metrics.COMPLETED, [([name, journey], results.completed[journey]) for journey in journeys])
         yield _family(metrics.FAILED, [([name, journey], failed[journey]) for journey in journeys])
         reasons = results.failed_by_reason().items()
         yield _family(metrics.FAILED_BY_REASON, [([name, reason], count) for reason, count in reasons])
         yield _family(metrics.IN_FLIGHT, [([name], latest.in_flight)])
+        yield _family(metrics.ATTEMPTS, [([name], results.counts["attempts"])])
+        yield _family(metrics.SETBACKS, [([name], sum(results.setbacks.values()))])
+        yield _family(metrics.PASSAGES, _passages(name, results))
         yield _family(metrics.REQUESTS, [([name], results.counts["requests"])])
         yield _family(metrics.LATENESS_P99, [([name], percentile(latest.lateness, 0.99))])
         yield _family(metrics.PROGRESS, [([name], now / plan.duration)])
         yield _family(metrics.GENERATOR_CPU, [([name], latest.cpu)])
+        yield _family(metrics.GENERATOR_CONNECTIONS, [([name], latest.open_connections)])
+        yield _family(metrics.GENERATOR_MEMORY, [([name], latest.memory)])
+        yield _family(metrics.GENERATOR_LAG, [([name], latest.lag)])
+        outcomes = get_args(Outcome)
+        yield _family(metrics.OUTCOME, [([name, outcome], outcome == self._outcome) for outcome in outcomes])
         yield _response_times(name, journeys, results)
+
+
+def _passages(name: str, results: Results) -> Iterator[Sample]:
+    for channel in get_args(Channel):
+        for passage in Passage:
+            yield [name, channel, str(passage)], results.passages[channel, passage]
 
 
 def _family(declaration: Declaration, samples: Iterable[Sample]) -> Metric:

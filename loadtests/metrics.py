@@ -18,6 +18,21 @@ FAILED_BY_REASON = Metric(
     "piekwacht_load_failures_total", "counter", "Failed journeys by reason", (*CAMPAIGN, "reason")
 )
 IN_FLIGHT = Metric("piekwacht_load_citizens_in_flight", "gauge", "Citizens on their way now", CAMPAIGN)
+ATTEMPTS = Metric(
+    "piekwacht_load_attempts_total", "counter", "Journeys begun, retries and second tabs included", CAMPAIGN
+)
+SETBACKS = Metric(
+    "piekwacht_load_setbacks_total",
+    "counter",
+    "Failed attempts that did not decide the journey",
+    CAMPAIGN,
+)
+PASSAGES = Metric(
+    "piekwacht_load_waiting_room_passages_total",
+    "counter",
+    "What happened to citizens at the waiting room; admissions are admitted and unqueued",
+    (*CAMPAIGN, "channel", "passage"),
+)
 REQUESTS = Metric("piekwacht_load_requests_total", "counter", "Answers received", CAMPAIGN)
 RESPONSE_TIME = Metric(
     "piekwacht_load_response_seconds",
@@ -32,6 +47,24 @@ LATENESS_P99 = Metric(
 PROGRESS = Metric("piekwacht_load_progress_ratio", "gauge", "Part of the run that is over, 0 to 1", CAMPAIGN)
 GENERATOR_CPU = Metric(
     "piekwacht_load_generator_cpu_ratio", "gauge", "CPU used by the busiest generator process, 1 = one core", CAMPAIGN
+)
+GENERATOR_CONNECTIONS = Metric(
+    "piekwacht_load_generator_connections_open", "gauge", "Connections that the generator has open", CAMPAIGN
+)
+GENERATOR_MEMORY = Metric(
+    "piekwacht_load_generator_memory_bytes", "gauge", "Resident memory of all generator processes", CAMPAIGN
+)
+GENERATOR_LAG = Metric(
+    "piekwacht_load_generator_loop_lag_seconds",
+    "gauge",
+    "How late the slowest event loop of the generator was in the last second",
+    CAMPAIGN,
+)
+OUTCOME = Metric(
+    "piekwacht_load_outcome",
+    "gauge",
+    "1 for what the run says, once it is over: passed, failed or invalid",
+    (*CAMPAIGN, "outcome"),
 )
 
 ALL = tuple(value for value in vars().values() if isinstance(value, Metric))

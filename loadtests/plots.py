@@ -1,4 +1,4 @@
-"""Time plots as SVG inside HTML: readable without a script, without colour, on a phone and on paper.
+"""Plots as SVG inside HTML: readable without a script, without colour, on a phone and on paper.
 
 `figure` is the one entry. It draws a plot twice, wide and narrow, because the text of a scaled SVG would shrink with
 it; the style sheet (`templates/style.css`) shows the one that fits. The style sheet also holds the colours: the palette
@@ -56,7 +56,7 @@ class Plot:
     """Several series over the same instants `xs` (seconds), on an axis from 0 to `end` seconds.
 
     `number` writes a value with its unit; `clock` gives the second label of an instant, or "" where there is none;
-    `mark` is an instant to be marked with a text.
+    `mark` is an instant to be marked with a text. Where the x axis is not time, `x_number` writes its values.
     """
 
     key: str
@@ -69,6 +69,7 @@ class Plot:
     log: bool = False
     clock: Callable[[float], str] = lambda _: ""
     mark: tuple[float, str] | None = None
+    x_number: Callable[[float], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,14 +221,20 @@ def _value_label(frame: Frame, tick: float, label: str) -> str:
 
 
 def _time_labels(plot: Plot, frame: Frame) -> list[str]:
-    step = time_step(plot.end, max(1, int((frame.right - frame.left) / TIME_LABEL)))
     parts = [_path("axis", f"M{frame.left:.1f} {frame.bottom:.1f}H{frame.right:.1f}")]
-    for instant in range(0, math.floor(plot.end + 1e-9) + 1, step):
+    for instant, label in _x_ticks(plot, max(1, int((frame.right - frame.left) / TIME_LABEL))):
         x = frame.x(instant)
         parts.append(_path("axis", f"M{x:.1f} {frame.bottom:.1f}v4"))
-        parts.append(_text("time", x, frame.bottom + 17, f"{instant:,} s"))
+        parts.append(_text("time", x, frame.bottom + 17, label))
         parts.append(_text("clock", x, frame.bottom + 32, plot.clock(instant)))
     return parts
+
+
+def _x_ticks(plot: Plot, most: int) -> list[tuple[float, str]]:
+    if plot.x_number is not None:
+        return [(tick, plot.x_number(tick)) for tick in linear_ticks(plot.end, most) if tick <= plot.end]
+    instants = range(0, math.floor(plot.end + 1e-9) + 1, time_step(plot.end, most))
+    return [(instant, f"{instant:,} s") for instant in instants]
 
 
 def _mark(plot: Plot, frame: Frame) -> str:

@@ -12,7 +12,8 @@ from rich.live import Live
 
 from loadtests.plan import Plan
 from loadtests.statistics import Moment, Results, percentile
-from loadtests.terminal import live_panel
+from loadtests.steady import amplification_of
+from loadtests.terminal import SHOWN_FROM, live_panel
 
 LINE_EVERY = 5.0
 """Seconds between lines where the output is not a terminal."""
@@ -37,7 +38,12 @@ class State:
     response_p50: float
     response_p99: float
     lateness_p99: float
+    amplification: float | None
     failures: tuple[tuple[str, int], ...]
+
+    @property
+    def _repeated(self) -> bool:
+        return self.amplification is not None and self.amplification > SHOWN_FROM
 
     def __str__(self) -> str:
         left = self.duration - self.elapsed
@@ -45,6 +51,7 @@ class State:
             f"{self.clock} of the day | planned {self.planned:,.0f} | started {self.started:,}"
             f" | on their way {self.in_flight:,} | completed {self.completed:,} | failed {self.failed:,}"
             f" | p50 {self.response_p50 * 1000:.0f} ms, p99 {self.response_p99 * 1000:.0f} ms"
+            + (f" | {self.amplification:.2f} attempts for each that passes" if self._repeated else "")
             + (f" | {left:.0f} s left" if left > 0 else f" | {-left:.0f} s after the last arrival")
         )
 
@@ -52,7 +59,8 @@ class State:
 def state_of(plan: Plan, results: Results, elapsed: float) -> State:
     """Return the state of a run at `elapsed` seconds."""
     recent = Moment()
-    for index in sorted(results.moments)[-RECENT:]:
+    latest = sorted(results.moments)[-RECENT:]
+    for index in latest:
         recent.response.update(results.moments[index].response)
         recent.lateness.update(results.moments[index].lateness)
         recent.in_flight = results.moments[index].in_flight
@@ -66,11 +74,12 @@ def state_of(plan: Plan, results: Results, elapsed: float) -> State:
         started=results.counts["started"],
         completed=results.total_completed,
         failed=results.total_failed,
-        dropped=results.counts["dropped"],
+        dropped=results.counts["dropped"] + results.counts["no_account"],
         in_flight=recent.in_flight,
         response_p50=percentile(recent.response, 0.5),
         response_p99=percentile(recent.response, 0.99),
         lateness_p99=percentile(recent.lateness, 0.99),
+        amplification=amplification_of([results.moments[index] for index in latest]),
         failures=tuple((reason, count) for reason, count in failures[:3] if count),
     )
 

@@ -14,17 +14,22 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from config.files import write_all
-from loadtests import wording
+from loadtests import junit, markdown, wording
 from loadtests.plots import Plot, Series, figure
 from loadtests.summary import SecondRow, Summary
 
 
 def write(summary: Summary, folder: Path) -> list[Path]:
-    """Write summary.json and report.html to `folder`, both or neither, and return their paths. Raises `OSError`."""
+    """Write the summary to `folder`, for machines (JSON, JUnit XML) and people (HTML, Markdown); return the paths.
+
+    All files or none. Raises `OSError`.
+    """
     return write_all(
         {
             folder / "summary.json": summary.model_dump_json(indent=2) + "\n",
+            folder / "junit.xml": junit.render(summary),
             folder / "report.html": render(summary),
+            folder / "summary.md": markdown.render(summary),
         }
     )
 

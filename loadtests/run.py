@@ -13,15 +13,21 @@ from time import monotonic
 import gevent
 from gevent.pywsgi import WSGIServer
 from locust.env import Environment
+from locust.exception import RPCError
+from locust.runners import MasterRunner
 from prometheus_client import CollectorRegistry, make_wsgi_app
 from rich.console import Console
 
+from config import ConfigError
 from config.commands import Exit
-from loadtests.conductor import Conductor, CrowdUser, Section
+from loadtests.accounts import check_enough, pool_of
+from loadtests.conductor import Conductor
 from loadtests.exporter import LoadCollector
-from loadtests.plan import Plan
+from loadtests.plan import Plan, PlanError
 from loadtests.progress import Progress
 from loadtests.report import write
+from loadtests.section import CrowdUser, Section
+from loadtests.statistics import Results
 from loadtests.summary import Summary
 from loadtests.verdict import Outcome
 from loadtests.workers import Workers
@@ -29,10 +35,17 @@ from loadtests.workers import Workers
 EXIT_CODES: dict[Outcome, Exit] = {"passed": Exit.GOOD, "failed": Exit.NO, "invalid": Exit.INVALID}
 
 CONNECT_WITHIN = 30.0
-"""Seconds that workers get to start and connect."""
+"""Seconds that workers of this machine get to start and connect."""
+
+COME_WITHIN = 300.0
+"""Seconds that people get to start workers elsewhere."""
 
 LOOK = 0.5
 """Seconds between updates of the progress."""
+
+
+Hopeless = Callable[[Results, float], str | None]
+"""Tells why a run should not go on, from its results so far and its elapsed seconds; None while it should."""
 
 
 class RunError(Exception):
@@ -51,22 +64,46 @@ class SteadyConsole(Console):
         self.quiet = True
 
 
-def run(plan: Plan, *, processes: int, out: Path, command: str, listen: tuple[str, int] | None = None) -> Summary:
+def run(
+    plan: Plan,
+    *,
+    processes: int,
+    out: Path,
+    command: str,
+    bind: tuple[str, int] | None = None,
+    listen: tuple[str, int] | None = None,
+    hopeless: Hopeless | None = None,
+    on_end: Callable[[Results, Summary], None] | None = None,
+) -> Summary:
     """Run a plan, write summary and report to `out`, and return the summary. Progress goes to standard error.
 
+    With `bind` the `processes` are workers that are started elsewhere and connect to this address.
+    `hopeless` may end the run early; it has then failed, and the summary's first reason is what it said. `on_end` gets
+    what was measured and the summary, once that is written.
     The first Ctrl-C ends the run early and keeps what was measured; a second one leaves at once. Raises `RunError`.
     """
     console = SteadyConsole(stderr=True)
-    _check_writable(out)
-    with _conductor(processes) as conductor, _exporter(conductor, plan, listen), _interruption(conductor.stop):
+    check_writable(out)
+    check_accounts(plan, processes)
+    with (
+        conducting(processes, bind, console) as conductor,
+        _exporter(conductor, plan, listen),
+        interruption(conductor.stop),
+    ):
         environment = conductor.environment
         environment.events.test_start.add_listener(lambda **_: conductor.start(plan))
         assert environment.runner is not None
         gevent.spawn(environment.runner.start, 1, 1)
-        with Progress(console, plan) as progress:
-            while not conductor.ended.wait(LOOK):
-                progress.update(conductor.results, conductor.elapsed)
-        summary = conductor.summary(command)
+        reason = follow(conductor, plan, console, hopeless)
+        summary = conductor.summary(command, reason)
+    summary = _written(summary, out, console)
+    if on_end is not None:
+        on_end(conductor.results, summary)
+    return summary
+
+
+def _written(summary: Summary, out: Path, console: Console) -> Summary:
+    """Write the report; a run that leaves none is invalid."""
     try:
         paths = write(summary, out)
     except OSError as error:
@@ -79,7 +116,20 @@ def run(plan: Plan, *, processes: int, out: Path, command: str, listen: tuple[st
     return summary
 
 
-def _check_writable(out: Path) -> None:
+def follow(conductor: Conductor, plan: Plan, console: Console, hopeless: Hopeless | None = None) -> str | None:
+    """Show how a run is getting on until it ends; stop it once it is `hopeless`, and return why."""
+    reason = None
+    with Progress(console, plan) as progress:
+        while not conductor.ended.wait(LOOK):
+            progress.update(conductor.results, conductor.elapsed)
+            if reason is None and hopeless is not None and not conductor.interrupted:
+                reason = hopeless(conductor.results, conductor.elapsed)
+                if reason is not None:
+                    conductor.stop()
+    return reason
+
+
+def check_writable(out: Path) -> None:
     """Find out before the run, not after it, whether its report can be written."""
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -89,11 +139,21 @@ def _check_writable(out: Path) -> None:
         raise RunError(f"cannot write to {out}: {error.strerror or error}", Exit.USAGE) from None
 
 
+def check_accounts(plan: Plan, processes: int) -> None:
+    """Find out before the run whether its test accounts can be read, and are not bound to run out."""
+    try:
+        check_enough(plan, pool_of(plan), processes)
+    except (ConfigError, PlanError) as error:
+        raise RunError(str(error), Exit.USAGE) from None
+
+
 @contextmanager
-def _conductor(processes: int) -> Iterator[Conductor]:
-    """Offer a conductor over one process (this one), or over so many workers."""
+def conducting(
+    processes: int, bind: tuple[str, int] | None = None, console: Console | None = None
+) -> Iterator[Conductor]:
+    """Offer a conductor over one process (this one) or over so many workers: own ones, or those that come to `bind`."""
     environment = Environment(user_classes=[CrowdUser])
-    if processes == 1:
+    if processes == 1 and bind is None:
         runner = environment.create_local_runner()
         Section(environment)
         try:
@@ -101,18 +161,28 @@ def _conductor(processes: int) -> Iterator[Conductor]:
         finally:
             runner.quit()
         return
-    master = environment.create_master_runner("127.0.0.1", 0)
-    with Workers(processes, master.server.port) as workers:
-        deadline = monotonic() + CONNECT_WITHIN
-        while len(master.clients.ready) < processes:
-            if not workers.alive or monotonic() > deadline:
-                text = f"{processes} workers should have connected; {len(master.clients.ready)} did"
-                raise RunError(text, Exit.INVALID)
-            gevent.sleep(0.1)
+    host, port = bind or ("127.0.0.1", 0)
+    try:
+        master = environment.create_master_runner(host, port)
+    except (RPCError, SystemExit):  # Locust leaves where the port is taken
+        raise RunError(f"cannot listen on {host}:{port} for workers", Exit.USAGE) from None
+    if bind and console:
+        console.print(f"waiting for {processes} worker(s) at {host}:{port}", highlight=False)
+    with Workers(0 if bind else processes, master.server.port) as workers:
+        _wait_for(master, processes, workers, COME_WITHIN if bind else CONNECT_WITHIN)
         try:
-            yield Conductor(environment)
+            yield Conductor(environment, dead=workers.dead)
         finally:
             master.quit()
+
+
+def _wait_for(master: MasterRunner, count: int, workers: Workers, patience: float) -> None:
+    """Wait until so many workers are there. Raises `RunError`."""
+    deadline = monotonic() + patience
+    while len(master.clients.ready) < count:
+        if workers.dead() or monotonic() > deadline:
+            raise RunError(f"{count} workers should have connected; {len(master.clients.ready)} did", Exit.INVALID)
+        gevent.sleep(0.1)
 
 
 @contextmanager
@@ -135,7 +205,7 @@ def _exporter(conductor: Conductor, plan: Plan, listen: tuple[str, int] | None) 
 
 
 @contextmanager
-def _interruption(stop: Callable[[], None]) -> Iterator[None]:
+def interruption(stop: Callable[[], None]) -> Iterator[None]:
     """Let Ctrl-C, SIGTERM and a closed terminal end the run early; the second signal leaves without waiting."""
     asked = False
 

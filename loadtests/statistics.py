@@ -1,171 +1,21 @@
-"""Counting: what the engine notes each second, and how seconds of several workers add up to the result of a run.
-
-The engine fills a `Second` in its own thread and hands it over; `pack` turns it into plain data for the wire; `Results`
-adds packed seconds up, whichever worker they come from. Latencies are integers in microseconds, rounded to the three
-significant digits that an HdrHistogram keeps, so that merging is exact.
-"""
+"""How seconds of several workers add up to the result of a run: `Results` takes packed seconds in any order."""
 
 from __future__ import annotations
 
-from array import array
+import sys
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
 
 import numpy as np
 from hdrh.histogram import HdrHistogram
-from numpy.typing import NDArray
 
 from journeys import Passage, Reason
 from loadtests.metrics import LATENCY_BUCKETS
-from loadtests.schedule import Done
+from loadtests.second import COUNTS, DIGITS, HIGHEST, LOWEST, FailureKey, PackedSecond, PassageKey, Sparse, StepKey
 
-LOWEST, HIGHEST, DIGITS = 1, 3_600_000_000, 3
-"""Range (microseconds, one hour) and significant digits of every histogram."""
-
-SUB_BUCKET_BITS = 11
-"""Bits an HdrHistogram of three digits keeps: 2,048 sub-buckets."""
-
-StepKey = tuple[str, str, str]
-"""Journey, step, HTTP method."""
-FailureKey = tuple[str, str, str]
-"""Journey, step, reason."""
-PassageKey = tuple[str, str]
-"""Channel, passage of the waiting room."""
-
-Sparse = tuple[list[int], list[int]]
-"""Latencies that occurred (microseconds, rising), and how often each did."""
-
-
-class StepTimes:
-    """Seconds measured of one step within one second of the run: from the intended start, and from the actual one."""
-
-    __slots__ = ("received", "response", "service")
-
-    def __init__(self) -> None:
-        self.response = array("d")
-        self.service = array("d")
-        self.received = 0
-
-
-@dataclass(slots=True)
-class Second:
-    """What happened within one second of the run, as the engine notes it.
-
-    `attempts` are journeys begun, retries and second tabs included; `setbacks` are failed attempts that did not decide
-    what became of the citizen. `spare` are connections that only a bug opened, `closed_early` idle ones closed for want
-    of descriptors. At the second's end: citizens `in_flight`, `open_connections`, TCP `sockets` of the whole machine
-    (those in TIME_WAIT included), `memory` of the process in bytes. By channel: `waits` in the waiting room of those
-    admitted, and the `longest_pause` before an admission was noticed. `orders` were carried out, and then all arrivals
-    of the engine's lanes below the number `reached` were started.
-    """
-
-    index: int
-    due: int = 0
-    started: int = 0
-    dropped: int = 0
-    attempts: int = 0
-    requests: int = 0
-    connections: int = 0
-    spare: int = 0
-    stale: int = 0
-    closed_early: int = 0
-    aborted: int = 0
-    in_flight: int = 0
-    open_connections: int = 0
-    sockets: int = 0
-    memory: int = 0
-    cpu: float = 0.0
-    lag: float = 0.0
-    lateness: array[float] = field(default_factory=lambda: array("d"))
-    steps: defaultdict[StepKey, StepTimes] = field(default_factory=lambda: defaultdict(StepTimes))
-    completed: Counter[str] = field(default_factory=Counter)
-    unfinished: Counter[str] = field(default_factory=Counter)
-    journeys: defaultdict[str, array[float]] = field(default_factory=lambda: defaultdict(lambda: array("d")))
-    failed: Counter[FailureKey] = field(default_factory=Counter)
-    setbacks: Counter[FailureKey] = field(default_factory=Counter)
-    details: dict[FailureKey, str] = field(default_factory=dict)
-    passages: Counter[PassageKey] = field(default_factory=Counter)
-    waits: defaultdict[str, array[float]] = field(default_factory=lambda: defaultdict(lambda: array("d")))
-    longest_pause: dict[str, float] = field(default_factory=dict)
-    orders: list[Done] = field(default_factory=list)
-    reached: int = 0
-
-
-class PackedSecond(TypedDict):
-    """A `Second` as plain lists and numbers."""
-
-    index: int
-    counts: dict[str, int]
-    gauges: dict[str, int]
-    cpu: float
-    lag: float
-    lateness: Sparse
-    steps: list[tuple[StepKey, int, Sparse, Sparse]]
-    completed: dict[str, int]
-    unfinished: dict[str, int]
-    journeys: dict[str, Sparse]
-    failed: list[tuple[FailureKey, int, str]]
-    setbacks: list[tuple[FailureKey, int, str]]
-    passages: list[tuple[PassageKey, int]]
-    waits: dict[str, Sparse]
-    longest_pause: dict[str, float]
-
-
-COUNTS = (
-    "due",
-    "started",
-    "dropped",
-    "attempts",
-    "requests",
-    "connections",
-    "spare",
-    "stale",
-    "closed_early",
-    "aborted",
-)
-"""What is added up over time and workers."""
-
-GAUGES = ("in_flight", "open_connections", "sockets", "memory")
-"""What is as it is at the end of a second."""
-
-
-def pack(second: Second) -> PackedSecond:
-    """Return the second as plain data."""
-    return {
-        "index": second.index,
-        "counts": {name: getattr(second, name) for name in COUNTS},
-        "gauges": {name: getattr(second, name) for name in GAUGES},
-        "cpu": second.cpu,
-        "lag": second.lag,
-        "lateness": sparse(second.lateness),
-        "steps": [
-            (key, times.received, sparse(times.response), sparse(times.service)) for key, times in second.steps.items()
-        ],
-        "completed": dict(second.completed),
-        "unfinished": dict(second.unfinished),
-        "journeys": {name: sparse(durations) for name, durations in second.journeys.items()},
-        "failed": [(key, count, second.details.get(key, "")) for key, count in second.failed.items()],
-        "setbacks": [(key, count, second.details.get(key, "")) for key, count in second.setbacks.items()],
-        "passages": list(second.passages.items()),
-        "waits": {channel: sparse(waited) for channel, waited in second.waits.items()},
-        "longest_pause": second.longest_pause,
-    }
-
-
-def sparse(seconds: Sequence[float] | NDArray[np.float64]) -> Sparse:
-    """Count durations as microseconds of three significant digits.
-
-    v is cut to its highest 11 bits, the resolution of the histogram it will go into: (v >> s) << s with
-    s = max(0, bits(v) - 11).
-    """
-    if not len(seconds):
-        return [], []
-    values = np.clip(np.rint(np.asarray(seconds) * 1e6), LOWEST, HIGHEST).astype(np.int64)
-    shift = np.maximum(0, np.floor(np.log2(values)).astype(np.int64) + 1 - SUB_BUCKET_BITS)
-    found, counts = np.unique((values >> shift) << shift, return_counts=True)
-    return found.tolist(), counts.tolist()
+EVERYTHING = range(sys.maxsize)
+"""Every second of a run."""
 
 
 def percentile(counts: Mapping[int, int], share: float) -> float:
@@ -256,12 +106,13 @@ class Blocks:
 
 @dataclass
 class StepResult:
-    """Everything about one step of one journey."""
+    """Everything about one step of one journey; `steady` are the response times in the steady part of the run."""
 
     journey: str
     step: str
     method: str
     response: Latencies = field(default_factory=Latencies)
+    steady: Latencies = field(default_factory=Latencies)
     service: Latencies = field(default_factory=Latencies)
     received: int = 0
     blocks: Blocks = field(default_factory=Blocks)
@@ -299,9 +150,13 @@ class Moment:
 
 
 class Results:
-    """The result of a run so far; `add` takes packed seconds of any worker in any order."""
+    """The result of a run so far; `add` takes packed seconds of any worker in any order.
 
-    def __init__(self) -> None:
+    `steady` are the seconds that are judged.
+    """
+
+    def __init__(self, steady: range = EVERYTHING) -> None:
+        self.steady = steady
         self.counts: Counter[str] = Counter(dict.fromkeys(COUNTS, 0))
         self.lateness = Latencies()
         self.steps: dict[StepKey, StepResult] = {}
@@ -326,6 +181,8 @@ class Results:
             step = self.steps.setdefault(_triple(key), StepResult(*key))
             step.received += received
             step.response.add(response)
+            if second["index"] in self.steady:
+                step.steady.add(response)
             step.service.add(service)
             step.blocks.add(second["index"], response)
 
@@ -376,6 +233,12 @@ class Results:
         """How many seconds of the run are in: the instant up to which counts are complete."""
         return max(self.moments, default=-1) + 1
 
+    def moments_of(self, seconds: range) -> Iterator[tuple[int, Moment]]:
+        """Yield the seconds of a part of the run, in order, with what happened in them."""
+        for index in range(seconds.start, min(seconds.stop, self.seconds)):
+            if index in self.moments:
+                yield index, self.moments[index]
+
     @property
     def total_completed(self) -> int:
         """Journeys that passed."""
@@ -400,10 +263,11 @@ class Results:
 
     def response(self) -> Latencies:
         """Response times of all steps together."""
-        return _together(step.response for step in self.steps.values())
+        return together(step.response for step in self.steps.values())
 
 
-def _together(parts: Any) -> Latencies:
+def together(parts: Iterable[Latencies]) -> Latencies:
+    """Return several latencies as one."""
     whole = Latencies()
     for part in parts:
         whole.histogram.add(part.histogram)

@@ -12,22 +12,39 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from loadtests import wording
-from loadtests.summary import Summary, Times
-from loadtests.verdict import Outcome
+from loadtests.summary import Summary, Times, WaitingRoomRow
+from loadtests.verdict import Outcome, Result
 
 SYMBOLS: Mapping[Outcome, str] = {"passed": "✔", "failed": "✘", "invalid": "!"}
 COLOURS: Mapping[Outcome, str] = {"passed": "green", "failed": "red", "invalid": "yellow"}
+
+SIGNS: Mapping[Result, tuple[str, str]] = {
+    "met": ("✔", "green"),
+    "missed": ("✘", "red"),
+    "not measured": ("?", "yellow"),
+}
 
 FAILURES_SHOWN = 10
 """Rows of the table of failures; the report has them all."""
 
 
+SHOWN_FROM = 1.005
+"""Attempts for each journey that passed from which they are worth a line."""
+
+
 def show(summary: Summary, console: Console) -> None:
-    """Print verdict, arrivals, journeys and failures."""
+    """Print verdict, thresholds, arrivals, journeys, waiting room and failures."""
     console.print(_verdict(summary))
-    tables = {"Arrivals": _arrivals(summary), "Times": _all_times(summary)}
+    steady = summary.steady
+    tables = {
+        f"Thresholds, judged from second {steady.start} to {steady.end}": _checks(summary),
+        "Arrivals": _arrivals(summary),
+        "Times": _all_times(summary),
+    }
     if summary.journeys:
         tables["Journeys, without thinking time"] = _journeys(summary)
+    if summary.waiting_room:
+        tables["Waiting room"] = _waiting_room(summary)
     if summary.failures:
         tables["Failures"] = _failures(summary)
     for title, table in tables.items():
@@ -50,13 +67,15 @@ def live_panel(
     response_p50: float,
     response_p99: float,
     lateness_p99: float,
+    amplification: float | None = None,
     failures: Sequence[tuple[str, int]] = (),
 ) -> Panel:
     """Return how a run is getting on.
 
     `clock` is the replayed time of day; `elapsed` and `duration` (until the last arrival) are seconds of the run;
     counts are totals so far; percentiles (seconds) are those of the last seconds, 0 where nothing was measured;
-    `failures` are reasons and how often each was seen.
+    `amplification` is that of the last seconds too, shown where people try more than once; `failures` are reasons and
+    how often each was seen.
     """
     figures = Table.grid(padding=(0, 3, 0, 0))
     figures.add_row(
@@ -73,6 +92,8 @@ def live_panel(
         _labelled("start lateness p99", _measured(lateness_p99)),
     )
     parts: list[RenderableType] = [_progress(clock, elapsed, duration), figures]
+    if amplification is not None and amplification > SHOWN_FROM:
+        parts.append(_labelled("attempts for each that passes", wording.number(round(amplification, 2)), "red"))
     if failures:
         said = ", ".join(f"{reason} {wording.number(count)}" for reason, count in failures)
         parts.append(_labelled("failures", said, "red"))
@@ -103,12 +124,58 @@ def _verdict(summary: Summary) -> Panel:
 def _arrivals(summary: Summary) -> Table:
     arrivals = summary.arrivals
     names = ["scheduled", "started", "dropped", "completed", "failed", "unfinished"]
-    names += [name for name in ("aborted", "lost", "not_due") if getattr(arrivals, name)]
+    names += [name for name in ("no_account", "aborted", "lost", "not_due") if getattr(arrivals, name)]
     table = _table(*(name.replace("_", " ") for name in names), left=set())
     counts = [getattr(arrivals, name) for name in names]
     table.add_row(*(wording.number(count) for count in counts))
     table.add_row(*(wording.share(count, arrivals.scheduled) for count in counts), style="dim")
+    attempts = summary.attempts
+    if attempts.amplification is not None and attempts.amplification > SHOWN_FROM:
+        table.caption = Text(_attempts(summary))
     return table
+
+
+def _attempts(summary: Summary) -> str:
+    """Say how often people tried, and when most."""
+    attempts = summary.attempts
+    text = f"{wording.number(attempts.attempts)} attempts: "
+    text += f"{wording.number(round(attempts.amplification or 1.0, 2))} for each journey that passed"
+    arriving = summary.timeline[: summary.steady.end]
+    worst = max(arriving, key=lambda row: row.amplification or 0.0, default=None)
+    if worst is None or worst.amplification is None:
+        return text
+    return f"{text}, {wording.number(round(worst.amplification, 2))} in the ten seconds up to second {worst.second}"
+
+
+def _checks(summary: Summary) -> Table:
+    table = _table("", "threshold", "measured", "limit", left={0, 1})
+    for check in summary.checks:
+        sign, colour = SIGNS[check.result]
+        measured = Text(wording.amount(check.measured, check.unit), "red" if check.result == "missed" else "")
+        limit = wording.limit(check.limit, check.unit, lowest=check.lowest)
+        table.add_row(Text(sign, colour), Text(check.name), measured, Text(limit))
+    return table
+
+
+def _waiting_room(summary: Summary) -> Table:
+    rows = summary.waiting_room
+    table = _table("", *(row.channel for row in rows), left={0})
+    for name in ("joined", "queued", "admitted", "unqueued", "expired", "lost_place", "gave_up"):
+        table.add_row(name.replace("_", " "), *(wording.number(getattr(row, name)) for row in rows))
+    waits = (wording.duration(row.waited.p95) if row.waited.count else wording.NOTHING for row in rows)
+    table.add_row("waited, p95", *waits)
+    if any(row.peak for row in rows):
+        doses = (f"{wording.number(row.dose)}/s" if row.dose is not None else wording.NOTHING for row in rows)
+        table.add_row("dose", *doses)
+        table.add_row("admitted at most", *(_peak(row) for row in rows))
+    return table
+
+
+def _peak(row: WaitingRoomRow) -> str:
+    """Return the rate of the seconds with the most admissions above the dose."""
+    if row.peak is None or not row.peak.seconds:
+        return wording.NOTHING
+    return f"{wording.number(round(row.peak.rate, 1))}/s for {row.peak.seconds} s"
 
 
 def _all_times(summary: Summary) -> Table:

@@ -1,22 +1,49 @@
 """What a run says: passed, failed, or invalid because the measurement itself cannot be trusted.
 
-Invalid comes first: when the generator was the limit, the figures say nothing about the system.
+Each threshold is a `Check`. The outcome follows from them, in this order:
+
+    invalid   the generator broke, was interrupted, or missed a limit of its health: the figures say nothing
+    failed    the system missed a limit, or the run was ended early because it was hopeless
+    invalid   something that has a limit was never measured: no data is no success
+    passed    otherwise
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from config import Thresholds
+from config import GeneratorLimits
+from config.source import Strict
 
 Outcome = Literal["passed", "failed", "invalid"]
 
-STARTED_SHARE = 0.999
-"""Share of the arrivals due that must have been started."""
+Unit = Literal["share", "seconds", "ratio", "cores", "count"]
 
-LATENESS_P99 = 0.1
-"""Seconds; a generator that starts more than 1 % of its citizens later than this could not keep its schedule."""
+Result = Literal["met", "missed", "not measured"]
+
+
+class Check(Strict):
+    """One threshold: what was measured against it (None: nothing), and in words what is wrong, "" where it was met.
+
+    `limit` is the highest value allowed, or with `lowest` the lowest. Times are seconds, shares go from 0 to 1.
+    """
+
+    about: Literal["generator", "system"]
+    name: str
+    unit: Unit
+    limit: float
+    lowest: bool = False
+    measured: float | None
+    complaint: str = ""
+
+    @property
+    def result(self) -> Result:
+        """What came of it."""
+        if self.measured is None:
+            return "not measured"
+        return "missed" if self.complaint else "met"
 
 
 @dataclass(frozen=True)
@@ -28,65 +55,103 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """The figures that a verdict is made of; shares from 0 to 1, times in seconds."""
+class Generator:
+    """How the generator did; times in seconds. `cpu` and `loop_lag` may be left out where nothing limits them."""
 
     due: int
     started: int
     dropped: int
-    aborted: int
-    completed: int
-    failed: int
     lateness_p99: float
-    response_p95: float
-    interrupted: bool
-    errors: list[str]
-
-    @property
-    def failed_share(self) -> float:
-        """Failed journeys among those that came to an end."""
-        ended = self.completed + self.failed
-        return self.failed / ended if ended else 0.0
+    cpu: float = 0.0
+    loop_lag: float = 0.0
 
 
-def judge(measured: Measured, thresholds: Thresholds) -> Verdict:
-    """Judge a run."""
-    unsound = _unsound(measured)
+def judge(
+    checks: Sequence[Check], *, troubles: Sequence[str] = (), ended_early: str | None = None, anyone: bool = True
+) -> Verdict:
+    """Judge a run. `troubles` befell the generator; `anyone` tells whether any journey came to an end."""
+    unsound = [*troubles, *(check.complaint for check in checks if check.about == "generator" and check.complaint)]
+    if not anyone and not unsound:
+        unsound.append("no journey came to an end")
+    early = [f"ended early: {ended_early}"] if ended_early else []
     if unsound:
-        return Verdict("invalid", unsound)
-    missed = _missed(measured, thresholds)
-    return Verdict("failed" if missed else "passed", missed)
+        return Verdict("invalid", early + unsound)
+    missed = [check.complaint for check in checks if check.complaint]
+    if early or missed:
+        return Verdict("failed", early + missed)
+    unknown = [f"{check.name}: nothing was measured" for check in checks if check.measured is None]
+    return Verdict("invalid" if unknown else "passed", unknown)
 
 
-def _unsound(measured: Measured) -> list[str]:
-    reasons = [f"the generator failed: {error}" for error in measured.errors]
-    if measured.interrupted:
+def troubles(
+    *, interrupted: bool, errors: Sequence[str], aborted: int, no_account: int = 0, pool: int = 0
+) -> list[str]:
+    """Return in words what befell the generator: `aborted` journeys found no descriptor, port or memory.
+
+    `no_account` arrivals found no free test account in a pool of so many.
+    """
+    reasons = [f"the generator failed: {error}" for error in errors]
+    if interrupted:
         reasons.append("the run was interrupted; figures cover the part until then")
-    if measured.started < STARTED_SHARE * measured.due and not measured.errors:
-        reasons.append(
-            f"the generator could not keep its schedule: {measured.started} of {measured.due} arrivals were started"
-            f" ({measured.dropped} dropped)"
-        )
-    if measured.lateness_p99 > LATENESS_P99:
-        reasons.append(
-            f"the generator could not keep its schedule: 1 % of the arrivals started more than"
-            f" {measured.lateness_p99 * 1000:.0f} ms late (limit {LATENESS_P99 * 1000:.0f} ms)"
-        )
-    if measured.aborted:
-        reasons.append(f"the generator ran out of descriptors, ports or memory for {measured.aborted} journeys")
-    if not measured.completed + measured.failed and not reasons:
-        reasons.append("no journey came to an end")
+    if aborted:
+        reasons.append(f"the generator ran out of descriptors, ports or memory for {aborted:,} journeys")
+    if no_account:
+        reasons.append(f"{no_account:,} arrivals found no free test account (pool of {pool:,})")
     return reasons
 
 
-def _missed(measured: Measured, thresholds: Thresholds) -> list[str]:
-    reasons = []
-    if measured.failed_share > thresholds.failed_share:
-        reasons.append(
-            f"{measured.failed_share:.2%} of the journeys failed (at most {thresholds.failed_share:.2%} allowed)"
-        )
-    if measured.response_p95 > thresholds.p95:
-        reasons.append(
-            f"the 95th percentile of the response times was {measured.response_p95:.3f} s (limit {thresholds.p95:g} s)"
-        )
-    return reasons
+def generator_checks(generator: Generator, limits: GeneratorLimits) -> list[Check]:
+    """Return the checks of the generator's health."""
+    late, busy = "the generator could not keep its schedule", "the generator was the limit"
+    started = generator.started / generator.due if generator.due else 1.0
+    checks = [
+        check(
+            "generator",
+            "arrivals started",
+            "share",
+            limits.started_share,
+            started,
+            f"{late}: {generator.started} of {generator.due} arrivals were started ({generator.dropped} dropped)",
+            lowest=True,
+        ),
+        check(
+            "generator",
+            "start lateness p99",
+            "seconds",
+            limits.lateness_p99,
+            generator.lateness_p99,
+            f"{late}: 1 % of the arrivals started more than {generator.lateness_p99 * 1000:.0f} ms late"
+            f" (limit {limits.lateness_p99 * 1000:g} ms)",
+        ),
+    ]
+    if limits.cpu is not None:
+        said = f"{busy}: its busiest process used {generator.cpu:.2f} cores (limit {limits.cpu:g})"
+        checks.append(check("generator", "generator CPU", "cores", limits.cpu, generator.cpu, said))
+    if limits.loop_lag is not None:
+        lag, most = generator.loop_lag * 1000, limits.loop_lag * 1000
+        said = f"{busy}: its event loop was {lag:.0f} ms late (limit {most:g} ms)"
+        checks.append(check("generator", "generator loop lag", "seconds", limits.loop_lag, generator.loop_lag, said))
+    return checks
+
+
+def check(
+    about: Literal["generator", "system"],
+    name: str,
+    unit: Unit,
+    limit: float,
+    measured: float | None,
+    complaint: str,
+    *,
+    lowest: bool = False,
+) -> Check:
+    """Hold a measured value against its limit; `complaint` says what is wrong if it is."""
+    missed = measured is not None and (measured < limit if lowest else measured > limit)
+    return Check(
+        about=about,
+        name=name,
+        unit=unit,
+        limit=limit,
+        lowest=lowest,
+        measured=measured,
+        complaint=complaint if missed else "",
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from loadtests.verdict import Outcome
+from loadtests.verdict import Outcome, Unit
 
 CONCLUSION: Mapping[Outcome, str] = {
     "passed": "The system met its thresholds, and the generator kept its schedule.",
@@ -70,6 +70,20 @@ def share(part: float, whole: float) -> str:
     if 99.995 <= percent < 100:
         return "> 99.99 %"
     return f"{percent:.2f}".rstrip("0").rstrip(".") + " %"
+
+
+def amount(value: float | None, unit: Unit) -> str:
+    """Write what was measured, or its limit, in the unit of its threshold."""
+    if value is None:
+        return NOTHING
+    if unit == "share":
+        return share(value, 1)
+    return duration(value) if unit == "seconds" else number(round(value, 2))
+
+
+def limit(value: float, unit: Unit, *, lowest: bool) -> str:
+    """Write a limit with its direction: ≤ 2 s, or ≥ 99.9 % where it is the lowest value allowed."""
+    return f"{'≥' if lowest else '≤'} {amount(value, unit)}"
 
 
 def _scaled(value: float, units: Sequence[str]) -> str:

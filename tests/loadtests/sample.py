@@ -7,16 +7,22 @@ from typing import Any
 
 from journeys import Reason
 from loadtests.summary import (
+    AdmissionPeak,
     ArrivalFacts,
+    AttemptFacts,
+    Block,
     FailureRow,
     GeneratorFacts,
     JourneyRow,
     PlanFacts,
     SecondRow,
+    SteadyFacts,
     StepRow,
     Summary,
     Times,
+    WaitingRoomRow,
 )
+from loadtests.verdict import Check
 
 NO_TIMES = Times(count=0, mean=0.0, p50=0.0, p95=0.0, p99=0.0, max=0.0)
 
@@ -33,10 +39,15 @@ def second(index: int, **changes: Any) -> SecondRow:
         "planned": 10.0,
         "started": 9 + index % 3,
         "dropped": 0,
+        "attempts": 9 + index % 3,
         "completed": 9,
         "failed": 2 if index in {3, 4} else 0,
+        "setbacks": 0,
         "in_flight": 4 + index,
+        "open_connections": 8 + index,
         "requests": 30,
+        "admitted": {},
+        "amplification": 1.0,
         "response_p50": 0.02,
         "response_p99": 1.5 if index in {3, 4} else 0.08,
         "lateness_p99": 0.0006,
@@ -78,6 +89,7 @@ def arrival_facts(**changes: Any) -> ArrivalFacts:
         "due": 61,
         "started": 61,
         "dropped": 0,
+        "no_account": 0,
         "not_due": 0,
         "completed": 56,
         "failed": 4,
@@ -103,11 +115,84 @@ def failure(**changes: Any) -> FailureRow:
     return FailureRow.model_validate(row | changes)
 
 
+def check(**changes: Any) -> Check:
+    """Return the threshold that the run missed."""
+    facts = {
+        "about": "system",
+        "name": "failed journeys",
+        "unit": "share",
+        "limit": 0.01,
+        "measured": 0.0667,
+        "complaint": "6.67% of the journeys failed (at most 1.00% allowed)",
+    }
+    return Check.model_validate(facts | changes)
+
+
+def checks() -> list[Check]:
+    """Return the thresholds of the run: the generator's, one that was missed, one that was met."""
+    schedule = {"about": "generator", "complaint": ""}
+    return [
+        check(name="arrivals started", limit=0.999, lowest=True, measured=1.0, **schedule),
+        check(name="start lateness p99", unit="seconds", limit=0.1, measured=0.001, **schedule),
+        check(),
+        check(name="p95 of all steps", unit="seconds", limit=2.0, measured=0.06, complaint=""),
+    ]
+
+
+def steady_facts(**changes: Any) -> SteadyFacts:
+    """Return the part that was judged: all six seconds in which people came."""
+    facts = {
+        "start": 0,
+        "end": 6,
+        "completed": 56,
+        "failed": 4,
+        "failed_share": 0.0667,
+        "failed_share_to_the_end": 0.0667,
+        "amplification": 1.0,
+        "requests": 180,
+        "response": times(180, 0.02),
+        "lateness_p99": 0.001,
+        "cpu": 0.12,
+        "loop_lag": 0.004,
+    }
+    return SteadyFacts.model_validate(facts | changes)
+
+
+def block(second: int, failed: int = 0) -> Block:
+    """Return four seconds of a journey or a step."""
+    return Block(second=second, seconds=4, count=28, failed=failed, p50=0.02, p95=0.06, p99=0.1)
+
+
+def waiting_room_row(**changes: Any) -> WaitingRoomRow:
+    """Return what thirty citizens of the app met at a waiting room that let in too many."""
+    row = {
+        "channel": "app",
+        "joined": 30,
+        "queued": 12,
+        "admitted": 20,
+        "unqueued": 5,
+        "expired": 1,
+        "lost_place": 2,
+        "gave_up": 4,
+        "waited": times(20, 1.5),
+        "dose": 4.0,
+        "peak": AdmissionPeak(start=2, seconds=3, admitted=25, rate=25 / 3, above=13.0, allowed=9.0),
+    }
+    return WaitingRoomRow.model_validate(row | changes)
+
+
+def attempt_facts(**changes: Any) -> AttemptFacts:
+    """Return how often people tried: once each."""
+    facts = {"attempts": 61, "amplification": 1.0, "spare_connections": 0, "setbacks": []}
+    return AttemptFacts.model_validate(facts | changes)
+
+
 def summary(**changes: Any) -> Summary:
     """Return the whole, with parts replaced by `changes`."""
     parts = {
         "outcome": "failed",
         "reasons": ["6.67% of the journeys failed (at most 1.00% allowed)"],
+        "checks": checks(),
         "began": datetime.fromisoformat("2026-07-01T12:00:00+00:00"),
         "seconds": 8.0,
         "plan": plan_facts(),
@@ -116,21 +201,44 @@ def summary(**changes: Any) -> Summary:
         "requests": 240,
         "requests_per_second": 30.0,
         "response": times(240, 0.02),
-        "journeys": [JourneyRow(journey="file-return", completed=56, failed=4, unfinished=1, duration=times(56, 1.2))],
+        "steady": steady_facts(),
+        "journeys": [
+            JourneyRow(
+                journey="file-return",
+                completed=56,
+                failed=4,
+                unfinished=1,
+                duration=times(56, 1.2),
+                blocks=[block(0, failed=2), block(4, failed=2)],
+            )
+        ],
         "steps": [
             StepRow(
                 journey="file-return",
                 step="submit",
                 method="POST",
                 response=times(60, 0.02),
+                steady=times(45, 0.02),
                 service=times(60, 0.018),
                 received_bytes=123_456,
+                blocks=[block(0), block(4)],
             )
         ],
         "failures": [failure()],
+        "attempts": attempt_facts(),
+        "waiting_room": [],
         "timeline": [second(index) for index in range(8)],
         "generator": GeneratorFacts(
-            cpu_mean=0.12, cpu_max=0.2, loop_lag_max=0.004, connections=61, stale_connections=1
+            cpu_mean=0.12,
+            cpu_max=0.2,
+            loop_lag_max=0.004,
+            connections=61,
+            connections_open_max=15,
+            stale_connections=1,
+            closed_early=0,
+            sockets_max=90,
+            local_ports=28_232,
+            memory_max=90_000_000,
         ),
     }
     return Summary.model_validate(parts | changes)
@@ -142,6 +250,18 @@ def empty_summary() -> Summary:
     return summary(
         outcome="invalid",
         reasons=["no journey came to an end"],
+        checks=[],
+        steady=steady_facts(
+            end=0,
+            completed=0,
+            failed=0,
+            failed_share=None,
+            failed_share_to_the_end=None,
+            amplification=None,
+            requests=0,
+            response=NO_TIMES,
+        ),
+        attempts=attempt_facts(attempts=0, amplification=None),
         seconds=0.0,
         arrivals=arrival_facts(**nothing, z=0.0),
         lateness=NO_TIMES,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 import gzip
+import itertools
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -17,7 +18,8 @@ from journeys import Citizen, Journey, JourneyFailed, Reason
 from journeys.core import Request, Think, Wait, _registry, fetch, journey
 from loadtests.engine import Engine
 from loadtests.plan import Plan
-from loadtests.statistics import Results, pack
+from loadtests.second import pack
+from loadtests.statistics import Results
 
 Answer = Callable[[bytes, socket.socket, int], None]
 
@@ -55,11 +57,14 @@ def server(answer: Answer) -> Iterator[str]:
             number += 1
             threading.Thread(target=talk, args=(connection, number), daemon=True).start()
 
-    threading.Thread(target=accept, daemon=True).start()
+    accepting = threading.Thread(target=accept, daemon=True)
+    accepting.start()
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/base"
     finally:
         stopped.set()
+        listener.shutdown(socket.SHUT_RDWR)  # wakes `accept`, which closing alone does not
+        accepting.join()
         listener.close()
 
 
@@ -119,8 +124,8 @@ def plan(url: str, *, seconds: float = 1.0, rate: float = 50.0, **options: objec
             "day": "day",
             "start": 0,
             "end": seconds,
-            "timeout": 2.0,
-            "drain": 5.0,
+            "timeout": 30.0,
+            "drain": 60.0,
             **options,
         }
     )
@@ -128,16 +133,29 @@ def plan(url: str, *, seconds: float = 1.0, rate: float = 50.0, **options: objec
 
 def run(the_plan: Plan) -> tuple[Results, Engine]:
     """Run a whole plan in one engine and return its results."""
-    engine = Engine(the_plan, 0, 1)
+    engine = Engine(the_plan)
     engine.start(time.monotonic() + 0.05)
-    deadline = time.monotonic() + the_plan.duration + the_plan.drain + 10
+    wait_until_finished(engine, the_plan.duration + the_plan.drain + 30)
+    results = Results()
+    collect(engine, results)
+    return results, engine
+
+
+def wait_until_finished(engine: Engine, within: float) -> None:
+    deadline = time.monotonic() + within
     while not engine.finished:
         assert time.monotonic() < deadline, "the engine did not end"
         time.sleep(0.02)
-    results = Results()
+
+
+def collect(engine: Engine, results: Results) -> None:
+    """Add the seconds that are complete."""
     for second in engine.collect():
         results.add(pack(second))
-    return results, engine
+
+
+ROUNDING = 1 - 2**-10
+"""Part of a time that is left at least when it is cut to the three significant digits of a histogram."""
 
 
 def only_failure(results: Results) -> tuple[str, str]:
@@ -159,38 +177,54 @@ def test_everyone_arrives_and_completes(one_journey):
 
 
 def test_a_stall_does_not_slow_the_arrivals_and_is_seen_in_full(one_journey):
-    """Open model: while the target stalls for 0.8 s everyone still starts in time, and waits up to 0.8 s."""
+    """Open model: a target that answers nobody before the last one has asked is asked by all, and each wait counts."""
     one_journey(simple)
-    begun = time.monotonic()
+    asked, all_are_there, answers = itertools.count(1), threading.Event(), []
 
     def stall(_request: bytes, connection: socket.socket, _number: int) -> None:
-        now = time.monotonic() - begun
-        if 0.4 < now < 1.2:
-            time.sleep(1.2 - now)
+        if next(asked) == everyone:
+            all_are_there.set()
+        answers.append(all_are_there.wait(20))
         connection.sendall(say())
 
     with server(stall) as url:
-        results, engine = run(plan(url, seconds=2.0, rate=100.0))
-    assert results.counts["started"] == engine.scheduled
-    assert results.lateness.percentile(0.99) < 0.1
-    assert 0.6 < results.response().maximum < 1.2
-    # 0.8 s of 2 s of arrivals waited 0.4 s on average: that is what a closed model hides.
-    assert results.response().mean == pytest.approx(0.8 / 2 * 0.4, abs=0.08)
+        the_plan = plan(url, rate=100.0)
+        instants = the_plan.arrivals.instants
+        everyone = len(instants)
+        begun = time.monotonic()
+        results, engine = run(the_plan)
+        ended = time.monotonic()
+    assert answers == [True] * everyone, "with so many people under way a closed model sends no more"
+    assert results.counts["started"] == engine.scheduled == results.total_completed == everyone > 50
+    # Nobody is answered before the last one arrives: who comes at t waits from t until then at least, in the mean
+    #     mean wait >= last - mean(t)
+    # and nobody waits longer than the run lasted.
+    response = results.response()
+    assert response.count == everyone
+    assert (instants[-1] - instants.mean()) * ROUNDING <= response.mean <= ended - begun - instants.mean()
+    assert (instants[-1] - instants[0]) * ROUNDING <= response.maximum
 
 
 def test_response_time_counts_from_the_intended_start(one_journey):
     """A generator that is held up by its own journeys reports the delay in the response time, not in silence."""
+    held_up = 0.03
 
     def busy(_citizen: Citizen) -> Journey:
-        time.sleep(0.03)
+        time.sleep(held_up)
         yield from fetch("one", "website", "/")
 
     one_journey(busy)
     with server(always(say())) as url:
-        results, _ = run(plan(url, rate=60.0))
+        the_plan = plan(url, rate=60.0)
+        results, _ = run(the_plan)
+    # One after the other: the k-th start comes k times `held_up` after the first at the earliest.
+    instants = the_plan.arrivals.instants
+    latest = max(number * held_up - (instant - instants[0]) for number, instant in enumerate(instants))
+    assert results.lateness.maximum >= latest * ROUNDING > 0.2
+    # Each response time is the service time, plus how late its citizen was started, plus what the journey took.
     row = results.steps["test", "one", "GET"]
-    assert results.lateness.maximum > 0.2
-    assert row.response.maximum > row.service.maximum + 0.2
+    assert row.response.maximum >= results.lateness.maximum
+    assert row.response.mean >= (row.service.mean + results.lateness.mean + held_up) * ROUNDING
 
 
 @pytest.mark.parametrize(
@@ -202,7 +236,7 @@ def test_response_time_counts_from_the_intended_start(one_journey):
         (always(b"rubbish\r\n\r\n"), Reason.BROKEN_RESPONSE),
         (then_close(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nHel"), Reason.CONNECTION_RESET),
         (then_close(b""), Reason.CONNECTION_RESET),
-        (lambda _r, _c, _n: time.sleep(3), Reason.TIMEOUT),
+        (lambda _r, _c, _n: None, Reason.TIMEOUT),
         (redirect(b"http://elsewhere.example/"), Reason.UNEXPECTED_REDIRECT),
         (redirect(b"/base/"), Reason.UNEXPECTED_REDIRECT),
         (always(say(b"\x00not gzip", headers=b"Content-Encoding: gzip\r\n")), Reason.BROKEN_RESPONSE),
@@ -213,7 +247,7 @@ def test_every_bad_answer_has_its_reason(one_journey, answer, reason):
     """Each way an answer goes wrong is counted under its own reason, and nothing hangs."""
     one_journey(simple)
     with server(answer) as url:
-        results, engine = run(plan(url, seconds=0.5, rate=20.0, timeout=0.5))
+        results, engine = run(plan(url, seconds=0.5, rate=20.0, timeout=0.5 if reason is Reason.TIMEOUT else 30.0))
     assert engine.error is None
     assert only_failure(results) == ("one", reason)
     assert results.total_failed == engine.scheduled
@@ -260,10 +294,11 @@ def test_an_answer_that_ends_with_the_connection_is_complete(one_journey):
 
 def test_cookies_and_redirects_are_followed_on_one_connection(one_journey):
     """A redirect sets a cookie, the next request carries it, all on the citizen's one connection."""
+    thought = 1.5
 
     def two_steps(_citizen: Citizen) -> Journey:
         yield from fetch("one", "website", "/login", form={"user": "x"}, contains="Hello")
-        yield Think(1.5)
+        yield Think(thought)
         yield Wait(0.05)
         yield from fetch("two", "website", "/again", contains="Hello")
 
@@ -277,9 +312,12 @@ def test_cookies_and_redirects_are_followed_on_one_connection(one_journey):
 
     one_journey(two_steps)
     with server(answer) as url:
+        begun = time.monotonic()
         results, engine = run(plan(url, seconds=0.5, rate=20.0))
+        elapsed = time.monotonic() - begun
     assert results.total_completed == engine.scheduled == results.counts["connections"]
-    assert results.journeys["test"].maximum < 1.5, "thinking time is not part of the duration"
+    duration = results.journeys["test"].duration
+    assert duration.maximum <= elapsed - thought, "thinking time is not part of the duration"
 
 
 def test_a_connection_closed_while_idle_is_replaced(one_journey):
@@ -306,13 +344,15 @@ def test_a_journey_may_carry_on_after_a_failed_request(one_journey):
 
     def persistent(_citizen: Citizen) -> Journey:
         with pytest.raises(JourneyFailed, match="timeout"):
-            yield Request("one", "website", "/slow")
-        yield from fetch("two", "website", "/", contains="Hello")
+            yield Request("one", "website", "/silent")
+        while True:
+            with suppress(JourneyFailed):  # a machine that is busy elsewhere may be too late for the time-out, too
+                yield from fetch("two", "website", "/", contains="Hello")
+                return
 
     def answer(request: bytes, connection: socket.socket, _number: int) -> None:
-        if b"/slow" in request:
-            time.sleep(1)
-        connection.sendall(say())
+        if b"/silent" not in request:
+            connection.sendall(say())
 
     one_journey(persistent)
     with server(answer) as url:
@@ -360,21 +400,29 @@ def test_a_bug_in_a_journey_ends_the_run_with_its_error(one_journey):
 
 
 def test_stopping_early_keeps_what_was_measured(one_journey):
-    """A stop ends the engine within a moment; the seconds until then are there."""
-    one_journey(simple)
-    with server(always(say())) as url:
-        engine = Engine(plan(url, seconds=60.0), 0, 1)
-        engine.start(time.monotonic())
-        time.sleep(0.7)
-        engine.stop()
-        deadline = time.monotonic() + 2
-        while not engine.finished:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+    """A stop ends the engine long before its plan does; the seconds until then are there, and all add up."""
+
+    def every_other_stays(citizen: Citizen) -> Journey:
+        if citizen.number % 2:
+            yield Think(3600.0)
+        yield from fetch("one", "website", "/", contains="Hello")
+
+    one_journey(every_other_stays)
     results = Results()
-    for second in engine.collect():
-        results.add(pack(second))
-    assert 10 < results.total_completed < 70
+    with server(always(say())) as url:
+        engine = Engine(plan(url, seconds=600.0))
+        engine.start(time.monotonic())
+        deadline = time.monotonic() + 60
+        while results.total_completed < 10:
+            assert time.monotonic() < deadline, "nobody comes"
+            time.sleep(0.02)
+            collect(engine, results)
+        engine.stop()
+        wait_until_finished(engine, within=30)
+    collect(engine, results)
+    started = results.counts["started"]
+    assert started == results.counts["due"] == results.total_completed + results.total_unfinished
+    assert 10 <= results.total_completed < started < engine.scheduled / 2
 
 
 def test_a_host_that_is_not_allowed_gets_no_byte(one_journey):
@@ -412,8 +460,10 @@ def test_those_who_wait_for_the_system_at_the_end_have_failed(one_journey):
     """A citizen who still polls when the drain is over was not served; one who still thinks is merely unfinished."""
 
     def waiting(citizen: Citizen) -> Journey:
+        if citizen.number % 2:
+            yield Think(60.0)
         yield from fetch("one", "website", "/", contains="Hello")
-        yield Think(60.0) if citizen.number % 2 else Wait(60.0)
+        yield Wait(60.0)
 
     one_journey(waiting)
     with server(always(say())) as url:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from journeys import definitions
+from journeys import Identities, definitions
 from journeys.identities import passes_eleven_test
 from loadtests.plan import Crowd, Plan, PlanError, make_plan
 
@@ -39,6 +41,39 @@ def test_a_compressed_morning_keeps_its_volume(configuration):
     assert plan.clock(180).isoformat() == "2023-03-01T10:00:00+01:00"
 
 
+def test_a_compressed_morning_may_keep_its_rate(configuration):
+    """A sixtieth of the people at the rate of the real day, who think as long as people do."""
+    plan = make_plan(
+        configuration, "aangifte-2023-03-01", "local", start="07:00", end="10:00", compress=60, keep="rate"
+    )
+    real = make_plan(configuration, "aangifte-2023-03-01", "local", start="07:00", end="10:00")
+    assert plan.shape.total == pytest.approx(real.shape.total / 60)
+    assert plan.shape.total / plan.duration == pytest.approx(real.shape.total / real.duration)
+    assert plan.think_factor == 1
+    assert plan.clock(plan.duration) == real.clock(real.duration)
+
+
+def test_every_day_of_the_forecast_can_be_planned_and_sent(configuration):
+    """Overlays, splices, seasons and mixes survive the wire: a worker draws the same arrivals."""
+    for day in ("march-2027", "deadline-2027", "busy-evening", "march-2024-if-it-had-gone-on", "2027-03-28"):
+        plan = make_plan(configuration, "aangifte-forecast", "local", day=day, scale=0.001)
+        other = Plan.model_validate_json(plan.model_dump_json())
+        assert other.arrivals.digest() == plan.arrivals.digest()
+        kinds = sum(shape.total for shape in plan.shapes)
+        assert kinds == pytest.approx(0.001 * sum(shape.total for shape in plan.composed.streams.values()))
+        assert plan.shape.total == pytest.approx(kinds)
+
+
+def test_a_date_of_two_seasons_must_be_named_in_full(configuration):
+    """Which of the two is not for the program to guess."""
+    campaign = configuration.campaigns["aangifte-forecast"]
+    (season,) = campaign.seasons.values()
+    twice = campaign.model_copy(update={"seasons": {"one": season, "two": season}, "days": dict(campaign.days)})
+    campaigns = {**configuration.campaigns, "twice": twice}
+    with pytest.raises(PlanError, match="say one-2027-03-15 or two-2027-03-15"):
+        make_plan(replace(configuration, campaigns=campaigns), "twice", "local", day="2027-03-15")
+
+
 def test_a_plan_survives_the_wire(configuration):
     """A worker that gets the plan as text draws the same arrivals, to the byte."""
     plan = make_plan(configuration, "aangifte-2023-03-01", "local", **MORNING, seed=7)
@@ -51,13 +86,14 @@ def test_every_citizen_is_synthetic_and_fixed_by_the_seed(configuration):
     """The n-th arrival is the same person every time, with a test number that passes the 11-test."""
     plan = make_plan(configuration, "aangifte-2023-03-01", "local", **MORNING)
     one, two = Crowd(plan), Crowd(plan)
+    identities, others = Identities(plan.seed), Identities(plan.seed)
     for number in range(0, 5000, 97):
-        _, citizen = one.citizen(number, 0)
-        _, same = two.citizen(number, 0)
-        assert citizen.bsn == same.bsn
+        _, citizen = one.citizen(number, 0, identities.account(number))
+        _, same = two.citizen(number, 0, others.account(number))
+        assert citizen.account.bsn == same.account.bsn
         assert citizen.random.random() == same.random.random()
-        assert passes_eleven_test(citizen.bsn)
-        assert citizen.bsn.startswith("999")
+        assert passes_eleven_test(citizen.account.bsn)
+        assert citizen.account.bsn.startswith("999")
 
 
 @pytest.mark.parametrize(

@@ -200,11 +200,12 @@ def test_the_last_arrival_is_marked_and_the_clock_ends_there():
     assert "09:01:10" not in text
 
 
-def test_both_files_are_written(tmp_path):
+def test_all_files_are_written(tmp_path):
     """summary.json can be read back to the same summary; nothing else is left in the folder."""
     facts = summary()
     folder = tmp_path / "new" / "folder"
-    assert write(facts, folder) == [folder / "report.html", folder / "summary.json"]
+    names = ["junit.xml", "report.html", "summary.json", "summary.md"]
+    assert write(facts, folder) == [folder / name for name in names]
     assert Summary.model_validate_json((folder / "summary.json").read_text(encoding="utf-8")) == facts
     assert (folder / "report.html").read_text(encoding="utf-8") == render(facts)
-    assert len(list(folder.iterdir())) == 2
+    assert sorted(path.name for path in folder.iterdir()) == names

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,9 +18,14 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
+from tests.prometheus import free_port
+from tests.waiting import LONG, eventually, gone
 
 CAMPAIGN = "aangifte-2023-03-01"
-pytestmark = pytest.mark.slow
+LONGEST = 4 * LONG
+"""Seconds after which a run of some seconds has not ended and will not."""
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3 * LONGEST)]
 
 
 def command(*arguments: str) -> list[str]:
@@ -38,20 +42,26 @@ def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     finally:
         if process.poll() is None:
             process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=LONG)
 
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Run a replica for all tests of this module; return a configuration whose `local` it is."""
+    """Run a replica for all tests of this module; return a configuration whose `local` it is.
+
+    Its campaign allows any response time and lateness: both depend on who else uses this machine.
+    """
     with started("staging", "run", "--port", "0", "--dose-web", "1000", "--dose-app", "1000") as replica:
         assert replica.stdout is not None
         found = re.search(r"http://127\.0\.0\.1:(\d+)", replica.stdout.readline())
         assert found
         folder = tmp_path_factory.mktemp("config")
-        for part in ("estate", "campaigns"):
-            (folder / part).symlink_to(ROOT / "config" / part)
+        (folder / "estate").symlink_to(ROOT / "config" / "estate")
+        (folder / "campaigns").mkdir()
         (folder / "environments").mkdir()
+        campaign = (ROOT / "config/campaigns" / f"{CAMPAIGN}.yaml").read_text()
+        patient = "thresholds: {failed_share: 0.01, p95: 1h, generator: {lateness_p99: 1h}}"
+        (folder / "campaigns" / f"{CAMPAIGN}.yaml").write_text(re.sub(r"(?m)^thresholds:.*$", patient, campaign))
         local = (ROOT / "config/environments/local.yaml").read_text().replace(":8600/", f":{found[1]}/")
         (folder / "environments/local.yaml").write_text(local)
         yield folder
@@ -62,7 +72,7 @@ def load(config: Path, out: Path, *options: str, code: int = 0) -> dict[str, Any
     done = subprocess.run(
         command("load", "run", CAMPAIGN, "--config", str(config), "--from", "09:00", "--to", "09:00:06",
                 "--think", "0.02", "--scale", "0.3", "--out", str(out), "--json", *options),
-        cwd=ROOT, capture_output=True, text=True, timeout=90, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=LONGEST, check=False,
     )  # fmt: skip
     assert done.returncode == code, done.stdout + done.stderr
     summary: dict[str, Any] = json.loads(done.stdout)
@@ -76,6 +86,7 @@ def test_one_and_two_processes_replay_the_same_arrivals(config, tmp_path):
     for summary in (one, two):
         arrivals = summary["arrivals"]
         assert summary["outcome"] == "passed"
+        assert arrivals["failed"] == arrivals["dropped"] == 0
         assert arrivals["due"] == arrivals["scheduled"] == arrivals["started"] + arrivals["dropped"]
         parts = ("completed", "failed", "aborted", "unfinished")
         assert arrivals["started"] == sum(arrivals[name] for name in parts)
@@ -117,36 +128,39 @@ def test_a_waiting_room_that_admits_nobody_fails_the_run(config, tmp_path):
 
 def workers_of(pid: int) -> list[int]:
     """Wait until a master has its two workers, and return their process ids."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        time.sleep(0.2)
+
+    def workers() -> list[int]:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        workers = [int(child) for child in children if b"--worker" in Path(f"/proc/{child}/cmdline").read_bytes()]
-        if len(workers) == 2:
-            return workers
-    pytest.fail("the workers did not come")
+        return [int(child) for child in children if b"worker" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+    assert eventually(lambda: len(workers()) == 2), "the workers did not come"
+    return workers()
+
+
+def wait_for_arrivals(metrics: str, number: int) -> None:
+    """Wait until the exporter of a run (host and port) has counted so many arrivals started."""
+
+    def there() -> bool:
+        try:
+            with urlopen(f"http://{metrics}/metrics", timeout=LONG) as answer:
+                text = answer.read().decode()
+        except OSError:
+            return False
+        found = re.search(r"piekwacht_load_arrivals_started_total\{[^}]*\} (\S+)", text)
+        return found is not None and float(found[1]) >= number
+
+    assert eventually(there, within=2 * LONG), "nobody arrives"
 
 
 def test_a_killed_worker_makes_the_run_invalid(config, tmp_path):
     """A worker that dies takes its citizens with it: exit code 3, the reason is said, and they are counted as lost."""
-    arguments = (
-        "load",
-        "run",
-        CAMPAIGN,
-        "--config",
-        str(config),
-        "--from",
-        "09:00",
-        "--to",
-        "09:00:12",
-        "--scale",
-        "0.2",
-    )
-    with started(*arguments, "--processes", "2", "--think", "0.02", "--out", str(tmp_path)) as run:
-        workers = workers_of(run.pid)
-        time.sleep(6)
-        os.kill(workers[0], signal.SIGKILL)
-        output, _ = run.communicate(timeout=60)
+    metrics = f"127.0.0.1:{free_port()}"
+    arguments = ("load", "run", CAMPAIGN, "--config", str(config), "--from", "09:00", "--to", "09:00:12")
+    arguments += ("--scale", "0.2", "--processes", "2", "--think", "0.3", "--listen", metrics, "--out", str(tmp_path))
+    with started(*arguments) as run:
+        wait_for_arrivals(metrics, 30)
+        os.kill(workers_of(run.pid)[0], signal.SIGKILL)
+        output, _ = run.communicate(timeout=LONGEST)
         assert run.returncode == 3, output
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["outcome"] == "invalid"
@@ -161,15 +175,14 @@ def test_a_killed_worker_makes_the_run_invalid(config, tmp_path):
 def test_no_worker_outlives_the_run(config, tmp_path, how):
     """Whatever ends the master, load that nobody watches does not go on."""
     arguments = ("load", "run", CAMPAIGN, "--config", str(config), "--from", "09:00", "--to", "09:10", "--scale", "0.1")
-    with started(*arguments, "--processes", "2", "--think", "0.02", "--out", str(tmp_path)) as run:
+    metrics = f"127.0.0.1:{free_port()}"
+    arguments += ("--processes", "2", "--think", "0.02", "--listen", metrics, "--out", str(tmp_path))
+    with started(*arguments) as run:
         workers = workers_of(run.pid)
-        time.sleep(2)
+        wait_for_arrivals(metrics, 1)
         run.send_signal(how)
-        run.communicate(timeout=30)
-    deadline = time.monotonic() + 5
-    while any(Path(f"/proc/{worker}").exists() for worker in workers):
-        assert time.monotonic() < deadline, "a worker is still there"
-        time.sleep(0.1)
+        run.communicate(timeout=LONGEST)
+    assert eventually(lambda: all(map(gone, workers))), "a worker is still there"
 
 
 def test_a_reader_that_goes_away_does_not_end_the_run(config, tmp_path):
@@ -180,28 +193,18 @@ def test_a_reader_that_goes_away_does_not_end_the_run(config, tmp_path):
         assert run.stdout is not None
         run.stdout.readline()
         run.stdout.close()
-        run.wait(timeout=60)
+        run.wait(timeout=LONGEST)
     assert json.loads((tmp_path / "summary.json").read_text())["outcome"] == "passed"
 
 
 def test_ctrl_c_keeps_the_partial_report_and_metrics_are_live(config, tmp_path):
     """While it runs /metrics counts; after Ctrl-C the report covers the part until then, and the exit code is 3."""
     arguments = ("load", "run", CAMPAIGN, "--config", str(config), "--from", "09:00", "--to", "09:10", "--scale", "0.3")
-    with started(*arguments, "--think", "0.02", "--listen", "127.0.0.1:19465", "--out", str(tmp_path)) as run:
-        deadline = time.monotonic() + 20
-        counted = 0.0
-        while counted < 30 and time.monotonic() < deadline:
-            time.sleep(0.3)
-            try:
-                with urlopen("http://127.0.0.1:19465/metrics") as answer:
-                    text = answer.read().decode()
-            except OSError:
-                continue
-            found = re.search(r"piekwacht_load_arrivals_started_total\{[^}]*\} (\S+)", text)
-            counted = float(found[1]) if found else 0.0
-        assert counted >= 30
+    metrics = f"127.0.0.1:{free_port()}"
+    with started(*arguments, "--think", "0.02", "--listen", metrics, "--out", str(tmp_path)) as run:
+        wait_for_arrivals(metrics, 30)
         run.send_signal(signal.SIGINT)
-        output, _ = run.communicate(timeout=30)
+        output, _ = run.communicate(timeout=LONGEST)
         assert run.returncode == 3, output
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["outcome"] == "invalid"
@@ -209,7 +212,7 @@ def test_ctrl_c_keeps_the_partial_report_and_metrics_are_live(config, tmp_path):
     assert arrivals["started"] >= 30
     assert arrivals["not_due"] > 0
     assert arrivals["due"] == arrivals["started"] + arrivals["dropped"]
-    assert summary["reasons"] == ["the run was interrupted; figures cover the part until then"]
+    assert "the run was interrupted; figures cover the part until then" in summary["reasons"]
 
 
 @pytest.mark.parametrize(
@@ -230,7 +233,7 @@ def test_ctrl_c_keeps_the_partial_report_and_metrics_are_live(config, tmp_path):
 )
 def test_wrong_use_is_explained_without_a_traceback(arguments, code, words):
     """One clear line and the right exit code."""
-    done = subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, text=True, timeout=LONG, check=False)
     assert done.returncode == code
     assert words in re.sub(r"\s+", " ", done.stderr + done.stdout)
     assert "Traceback" not in done.stderr
@@ -241,14 +244,17 @@ def test_plain_locust_replays_a_campaign_too(config, tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "locust", "-f", "loadtests/locustfile.py", "--headless", "--only-summary", "--campaign",
          CAMPAIGN, "--piekwacht-config", str(config), "--from", "09:00", "--to", "09:00:05", "--scale", "0.1",
-         "--think", "0.02", "--out", str(tmp_path), "--csv", str(tmp_path / "locust")],
-        cwd=ROOT, capture_output=True, text=True, timeout=90, check=False,
+         "--think", "0.02", "--out", str(tmp_path), "--csv", str(tmp_path / "locust"),
+         "--json-file", str(tmp_path / "locust")],
+        cwd=ROOT, capture_output=True, text=True, timeout=LONGEST, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     summary = json.loads((tmp_path / "summary.json").read_text())
     csv = (tmp_path / "locust_stats.csv").read_text()
     aggregated = next(line for line in csv.splitlines() if "Aggregated" in line)
-    assert int(aggregated.split(",")[2]) == sum(row["response"]["count"] for row in summary["steps"])
+    requests = sum(row["response"]["count"] for row in summary["steps"])
+    assert sum(row["num_requests"] for row in json.loads((tmp_path / "locust.json").read_text())) == requests
+    assert 0 < int(aggregated.split(",")[2]) <= requests, "Locust renews it once a second, but not at the end"
 
 
 @pytest.mark.parametrize("options", [("--campaign", "nope"), ("--env", "nope"), ("--scale", "-1")])
@@ -256,7 +262,7 @@ def test_plain_locust_explains_wrong_options(options):
     """Wrong options end Locust at once, with one line."""
     done = subprocess.run(
         [sys.executable, "-m", "locust", "-f", "loadtests/locustfile.py", "--headless", "--only-summary", *options],
-        cwd=ROOT, capture_output=True, text=True, timeout=30, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=LONG, check=False,
     )  # fmt: skip
     assert done.returncode == 1
     assert "there is no" in done.stdout or "scale: Input should be" in done.stdout
@@ -266,13 +272,13 @@ def test_plain_locust_explains_wrong_options(options):
 def test_plain_locust_that_ends_early_writes_an_invalid_report(config, tmp_path):
     """Locust's own time limit ends the run: the report covers the part until then, and the exit code is 3."""
     done = subprocess.run(
-        [sys.executable, "-m", "locust", "-f", "loadtests/locustfile.py", "--headless", "--only-summary", "-t", "5s",
-         "--campaign", CAMPAIGN,
-         "--piekwacht-config", str(config), "--from", "09:00", "--to", "09:10", "--scale", "0.1",
-         "--out", str(tmp_path)],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        [sys.executable, "-m", "locust", "-f", "loadtests/locustfile.py", "--headless", "--only-summary", "-t", "10s",
+         "--campaign", CAMPAIGN, "--piekwacht-config", str(config), "--from", "09:00", "--to", "09:10",
+         "--scale", "0.3", "--out", str(tmp_path)],
+        cwd=ROOT, capture_output=True, text=True, timeout=LONGEST, check=False,
     )  # fmt: skip
     assert done.returncode == 3, done.stdout + done.stderr
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["outcome"] == "invalid"
-    assert summary["arrivals"]["started"] > 10
+    assert "the run was interrupted; figures cover the part until then" in summary["reasons"]
+    assert 0 < summary["arrivals"]["started"] < summary["arrivals"]["scheduled"] / 2

@@ -8,7 +8,17 @@ import pytest
 from rich.console import Console
 
 from loadtests import terminal
-from tests.loadtests.sample import arrival_facts, empty_summary, failure, summary
+from tests.loadtests.sample import (
+    arrival_facts,
+    attempt_facts,
+    check,
+    checks,
+    empty_summary,
+    failure,
+    second,
+    summary,
+    waiting_room_row,
+)
 
 LIVE = {
     "title": "small → local",
@@ -37,6 +47,27 @@ def printed(renderable, width=100):
 def test_a_run_ends_with_verdict_arrivals_times_journeys_and_failures(golden):
     """In this order, the verdict in words."""
     golden("summary.txt", printed(lambda console: terminal.show(summary(), console)) + "\n")
+
+
+def test_what_people_met_and_how_often_they_tried_is_shown_where_it_happened(golden):
+    """The passages of each channel, its dose and the most that was admitted; attempts, and when there were most."""
+    web = {"channel": "web", "dose": None, "peak": None}
+    facts = summary(
+        waiting_room=[waiting_room_row(**web), waiting_room_row()],
+        attempts=attempt_facts(attempts=90, amplification=1.6),
+        timeline=[second(index, amplification=1.0 + 0.3 * index) for index in range(8)],
+    )
+    golden("crowd.txt", printed(lambda console: terminal.show(facts, console)) + "\n")
+
+
+def test_a_threshold_is_met_missed_or_not_measured():
+    """Told by a sign, not by colour alone; a dash where there is no figure."""
+    unknown = check(name="p95 of submit", unit="seconds", limit=3.0, measured=None, complaint="")
+    text = printed(lambda console: terminal.show(summary(checks=[*checks(), unknown]), console))
+    lines = [line.split() for line in text.splitlines()]
+    assert ["✔", "p95", "of", "all", "steps", "60", "ms", "≤", "2", "s"] in lines
+    assert ["✘", "failed", "journeys", "6.67", "%", "≤", "1", "%"] in lines
+    assert ["?", "p95", "of", "submit", "—", "≤", "3", "s"] in lines
 
 
 @pytest.mark.parametrize(
@@ -95,8 +126,16 @@ def test_the_live_panel_shows_progress(golden):
         ({"elapsed": 7.0}, "waiting for those on their way"),
         ({"response_p99": 0.0}, "p99 —"),
         ({"dropped": 2}, "dropped 2"),
+        ({"amplification": 1.5}, "attempts for each that passes 1.5"),
     ],
 )
 def test_the_live_panel_fits_every_moment(changes, words):
     """Before the beginning, in the middle, after the last arrival."""
     assert words in printed(lambda console: console.print(terminal.live_panel(**LIVE | changes)))
+
+
+def test_attempts_are_not_worth_a_line_while_everybody_passes_at_once():
+    """A factor of 1 says nothing."""
+    for factor in (None, 1.0, 1.004):
+        panel = terminal.live_panel(**LIVE | {"amplification": factor})
+        assert "attempts" not in printed(lambda console, panel=panel: console.print(panel))

@@ -1,0 +1,195 @@
+"""The pool of test accounts of an environment: a CSV file or a variable, with a header and an account on each line.
+
+    bsn,password,app,pin
+    999990019,Test-999990019,app-999990019,90019
+
+`bsn` is always there; of the other columns those that the journeys of the run use. Only synthetic people log in: the
+number begins with 999 and passes the 11-test. No message repeats a value: lines and counts say enough.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from io import StringIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from config import ConfigError, Problem
+from config.secrets import place_of, read_secret
+from journeys import Account, definitions
+from journeys.identities import passes_eleven_test
+from loadtests.leases import most_at_once
+from loadtests.plan import Plan, PlanError
+from loadtests.schedule import LANES
+
+COLUMNS = Account._fields
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The accounts in the order of the file; every process of a run has to have the same."""
+
+    accounts: tuple[Account, ...]
+
+    def __len__(self) -> int:
+        return len(self.accounts)
+
+    def __repr__(self) -> str:
+        return f"Pool of {len(self):,} accounts"
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of all accounts in their order."""
+        return hashlib.sha256(json.dumps(self.accounts).encode()).hexdigest()
+
+
+def pool_of(plan: Plan) -> Pool | None:
+    """Read the pool that a plan names; None where its citizens are generated.
+
+    Raises `ConfigError` with everything that is wrong with it.
+    """
+    settings = plan.environment.accounts
+    if settings is None:
+        return None
+    known = definitions()
+    needed = frozenset[str]().union(*(known[kind.journey].needs for kind in plan.kinds))
+    return read_pool(plan.environment.secrets[settings.secret], needed)
+
+
+def read_pool(reference: str, needed: Collection[str] = COLUMNS) -> Pool:
+    """Read accounts of which `needed` fields are used. Raises `ConfigError`."""
+    place = place_of(reference)
+    try:
+        text = read_secret(reference)
+    except UnicodeDecodeError:
+        raise ConfigError([Problem(place, 1, "", "bytes that are not UTF-8", "CSV in UTF-8")]) from None
+    except OSError as error:
+        found = error.strerror or type(error).__name__
+        raise ConfigError([Problem(place, 1, "", found, "test accounts that can be read")]) from None
+    reader = _Reader(place, {"bsn", *needed})
+    accounts = tuple(reader.read(text))
+    if reader.problems:
+        raise ConfigError(reader.problems)
+    return Pool(accounts)
+
+
+def needing(plan: Plan) -> NDArray[np.bool_]:
+    """Tell of each arrival whether its citizen needs an account."""
+    known = definitions()
+    kinds = np.array([bool(known[kind.journey].needs) for kind in plan.kinds], dtype=np.bool_)
+    needed: NDArray[np.bool_] = kinds[plan.arrivals.kinds]
+    return needed
+
+
+def check_enough(plan: Plan, pool: Pool | None, processes: int = 1) -> None:
+    """Make sure that the accounts are not bound to run out, with so many processes from the start.
+
+    Raises `PlanError`. What depends on how long people take shows in the run only: arrivals without an account are
+    counted there.
+    """
+    settings = plan.environment.accounts
+    if pool is None or settings is None:
+        return
+    instants = plan.arrivals.instants[needing(plan)]
+    if settings.use == "once":
+        if len(instants) > len(pool):
+            since = plan.clock(float(instants[len(pool)]))
+            raise PlanError(
+                f"{len(instants):,} arrivals need an account of their own and the pool has {len(pool):,}:"
+                f" the accounts are used up at {since:%H:%M:%S}"
+            )
+    elif settings.cool_down:
+        _check_rest(plan, pool, settings.cool_down, processes)
+
+
+def _check_rest(plan: Plan, pool: Pool, rest: float, processes: int) -> None:
+    """Make sure that no process has more arrivals within the rest of an account than it has accounts."""
+    lanes = np.arange(len(plan.arrivals)) % LANES % processes
+    wanted = needing(plan)
+    for index in range(processes):
+        own = len(range(index, len(pool), processes))
+        most, last = most_at_once(plan.arrivals.instants[wanted & (lanes == index)], rest)
+        if most > own:
+            part = f" at one of {processes} processes, which has {own:,} of the {len(pool):,}" if processes > 1 else ""
+            raise PlanError(
+                f"{most:,} arrivals need an account within the {rest:g} s up to {plan.clock(last):%H:%M:%S}{part}:"
+                f" with a cool_down of {rest:g} s the pool of {len(pool):,} is too small"
+            )
+
+
+class _Reader:
+    """Reads accounts and keeps what is wrong with them."""
+
+    def __init__(self, place: str, needed: Collection[str]) -> None:
+        self._place = place
+        self._needed = needed
+        self._lines: dict[tuple[str, str], int] = {}
+        self.problems: list[Problem] = []
+
+    def read(self, text: str) -> Iterator[Account]:
+        """Yield the accounts that are well-formed."""
+        rows = csv.reader(StringIO(text, newline=""), strict=True)
+        header: list[str] | None = None
+        count = 0
+        try:
+            for row in rows:
+                if not row:
+                    continue
+                if header is None:
+                    header = self._header(rows.line_num, row)
+                    if self.problems:
+                        return
+                    continue
+                count += 1
+                account = self._account(rows.line_num, header, row)
+                if account is not None:
+                    yield account
+        except csv.Error:
+            self._say(rows.line_num, "", "broken quotation marks", "CSV")
+        if not count and not self.problems:
+            self._say(max(1, rows.line_num), "", "no account", f"at least one, below the header {','.join(COLUMNS)}")
+
+    def _header(self, line: int, row: list[str]) -> list[str]:
+        """Return the names of the columns; they are not repeated, for without a header they are an account."""
+        missing = [name for name in COLUMNS if name in self._needed and name not in row]
+        if missing:
+            self._say(line, "", f"a header without {', '.join(missing)}", f"the columns {','.join(COLUMNS)}")
+        elif len(set(row)) < len(row) or not set(row).issubset(COLUMNS):
+            self._say(line, "", "other columns, or one twice", f"the columns {','.join(COLUMNS)}")
+        return row
+
+    def _account(self, line: int, header: list[str], row: list[str]) -> Account | None:
+        before = len(self.problems)
+        if len(row) != len(header):
+            self._say(line, "", f"{len(row)} values", f"{len(header)}, one for each column of the header")
+            return None
+        values = dict.fromkeys(COLUMNS, "") | dict(zip(header, row, strict=True))
+        for name, value in values.items():
+            if not value and name in self._needed:
+                self._say(line, name, "nothing", "a value, for journeys of this run use it")
+            elif not value.isprintable():
+                self._say(line, name, "control characters", "one line of text")
+        if values["bsn"]:
+            self._check_number(line, values["bsn"])
+        for name in ("bsn", "app"):
+            first = self._lines.setdefault((name, values[name]), line)
+            if values[name] and first != line:
+                self._say(line, name, f"the same as on line {first}", "each account once")
+        return Account(**values) if len(self.problems) == before else None
+
+    def _check_number(self, line: int, bsn: str) -> None:
+        if len(bsn) != 9 or not (bsn.isascii() and bsn.isdecimal()):
+            self._say(line, "bsn", "no number of nine digits", "a test number such as 999990019")
+        elif not bsn.startswith("999"):
+            self._say(line, "bsn", "a number that may be a real person's", "a test number, which begins with 999")
+        elif not passes_eleven_test(bsn):
+            self._say(line, "bsn", "a number that fails the 11-test", "a test number such as 999990019")
+
+    def _say(self, line: int, column: str, found: str, expected: str) -> None:
+        self.problems.append(Problem(self._place, line, column, found, expected))

@@ -1,0 +1,87 @@
+"""The thresholds of a campaign, each held against what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from config import Channel, Thresholds
+from loadtests.statistics import Latencies, Results, together
+from loadtests.steady import Steady
+from loadtests.verdict import Check, Unit, check
+from loadtests.waiting_room import Surplus, unqueued
+
+FAILED_JOURNEYS = ("failed journeys", "failed journeys, drain included")
+"""Names of the checks of the failed share: in the steady part, and up to the end of the run."""
+
+PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+
+
+def system_checks(
+    thresholds: Thresholds, results: Results, steady: Steady, surpluses: Mapping[Channel, Surplus]
+) -> list[Check]:
+    """Return the checks of the system under test; `surpluses` are those of the channels that have a dose."""
+    return [
+        *_successes(thresholds, steady),
+        *_times("all steps", steady.response, {"p95": thresholds.p95, "p99": thresholds.p99}),
+        *(
+            one
+            for step, limits in thresholds.steps.items()
+            for one in _times(step, _responses(results, step), limits.model_dump())
+        ),
+        *_amplification(thresholds, steady),
+        *(
+            one
+            for channel, surplus in surpluses.items()
+            for one in _doses(channel, thresholds.doses[channel], surplus, unqueued(results, channel))
+        ),
+    ]
+
+
+def _successes(thresholds: Thresholds, steady: Steady) -> Iterator[Check]:
+    """Judge the steady part, and once more with the drain: who hangs until the run ends has failed all the same."""
+    limit = thresholds.failed_share
+    shares = (steady.failed_share, steady.failed_share_to_the_end)
+    moments = ("", " up to the end of the run, counting those on their way at the last arrival")
+    for name, share, when in zip(FAILED_JOURNEYS, shares, moments, strict=True):
+        said = f"{share or 0.0:.2%} of the journeys failed{when} (at most {limit:.2%} allowed)"
+        yield _check(name, "share", limit, share, said)
+
+
+def _times(what: str, latencies: Latencies, limits: Mapping[str, float | None]) -> Iterator[Check]:
+    for name, limit in limits.items():
+        if limit is None:
+            continue
+        value = latencies.percentile(PERCENTILES[name]) if latencies.count else None
+        where = "the response times" if what == "all steps" else f"the response times of {what}"
+        said = f"the {name[1:]}th percentile of {where} was {value or 0.0:.3f} s (limit {limit:g} s)"
+        yield _check(f"{name} of {what}", "seconds", limit, value, said)
+
+
+def _responses(results: Results, name: str) -> Latencies:
+    """Return the steady response times of a step: of one journey, or of all that have it."""
+    journey, _, step = name.rpartition("/")
+    rows = (row for row in results.steps.values() if row.step == step and journey in {"", row.journey})
+    return together(row.steady for row in rows)
+
+
+def _amplification(thresholds: Thresholds, steady: Steady) -> Iterator[Check]:
+    limit = thresholds.amplification
+    if limit is not None:
+        value = steady.amplification
+        said = f"{value or 0.0:.2f} attempts were made for each journey that passed (limit {limit:g})"
+        yield _check("amplification", "ratio", limit, value, said)
+
+
+def _doses(channel: Channel, dose: float, surplus: Surplus, unqueued: int) -> Iterator[Check]:
+    said = (
+        f"the waiting room exceeded the dose of the {channel} channel: it admitted {surplus.admitted:,} people within"
+        f" {surplus.seconds} s from second {surplus.start} on, {surplus.rate:.1f} a second, where the dose is {dose:g}"
+    )
+    name = f"admitted above the dose of {dose:g}/s on the {channel} channel"
+    yield _check(name, "count", surplus.allowed, surplus.above, said)
+    said = f"{unqueued:,} people were admitted on the {channel} channel without a place in the queue"
+    yield _check(f"admitted without a queue on the {channel} channel", "count", 0.0, float(unqueued), said)
+
+
+def _check(name: str, unit: Unit, limit: float, measured: float | None, complaint: str) -> Check:
+    return check("system", name, unit, limit, measured, complaint)

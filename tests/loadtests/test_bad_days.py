@@ -1,0 +1,574 @@
+"""Bad days: whatever the target or this machine does, each citizen is counted with a reason and the run ends in time.
+
+`crowd` itself checks after every run that it ended within its bounds, that the accounts close exactly, that no
+connection is counted as open and that no socket is left.
+"""
+
+from __future__ import annotations
+
+import gzip
+import resource
+import socket
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import pytest
+
+from journeys import Citizen, Journey, JourneyFailed, Reason
+from journeys.core import Request, Think, Wait, fetch
+from loadtests.http1 import MAX_BODY, MAX_HEAD
+from tests.conftest import ROOT
+from tests.crowd import Talk, answering, crowd, listening, say
+
+BROKEN, RESET = Reason.BROKEN_RESPONSE, Reason.CONNECTION_RESET
+
+
+def reset_at_once(talk: Talk) -> None:
+    talk.reset()
+
+
+def reset_after_the_request(talk: Talk) -> None:
+    talk.request()
+    talk.reset()
+
+
+def close_after_the_request(talk: Talk) -> None:
+    talk.request()
+
+
+def break_off(talk: Talk) -> None:
+    talk.request()
+    talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nHello")
+
+
+def break_off_in_a_chunk(talk: Talk) -> None:
+    talk.request()
+    talk.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nHello\r\n")
+
+
+def break_off_in_the_head(talk: Talk) -> None:
+    talk.request()
+    talk.send(b"HTTP/1.1 200 OK\r\nContent-Le")
+
+
+def reset_within_an_endless_body(talk: Talk) -> None:
+    talk.request()
+    talk.send(b"HTTP/1.1 200 OK\r\n\r\nHello")
+    time.sleep(0.1)
+    talk.reset()
+
+
+@pytest.mark.parametrize(
+    "talk",
+    [
+        reset_at_once,
+        reset_after_the_request,
+        close_after_the_request,
+        break_off,
+        break_off_in_a_chunk,
+        break_off_in_the_head,
+        reset_within_an_endless_body,
+    ],
+)
+def test_a_connection_that_is_lost_before_the_answer_is_complete(talk):
+    """However far the answer had come, it is a lost connection, and never half an answer."""
+    with listening(talk) as target:
+        outcome = crowd(target.url)
+    assert outcome.failure() == ("one", RESET)
+    assert outcome.failed == target.connections == 10
+
+
+def test_a_closed_port(free_port):
+    """Nobody listens."""
+    outcome = crowd(f"http://127.0.0.1:{free_port}")
+    assert outcome.failure() == ("one", Reason.CONNECTION_REFUSED)
+    assert outcome.failed == 10
+
+
+@pytest.mark.parametrize("sources", [[], ["127.0.0.2", "127.0.0.3"]])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_closed_port_from_every_side(free_port, scheme, sources):
+    """With TLS and from source addresses, too; every attempt is taken back from the count of open connections."""
+    outcome = crowd(f"{scheme}://127.0.0.1:{free_port}", environment={"source_addresses": sources})
+    assert outcome.failure() == ("one", Reason.CONNECTION_REFUSED)
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def test_a_name_that_cannot_be_resolved():
+    """The reserved domain .invalid has no addresses."""
+    outcome = crowd("http://staging.invalid", environment={"allow": ["staging.invalid"]})
+    assert outcome.failure() == ("one", Reason.NAME_NOT_RESOLVED)
+
+
+def test_a_source_address_that_this_machine_does_not_have(free_port):
+    """That is the generator's own trouble: nobody has failed."""
+    outcome = crowd(f"http://127.0.0.1:{free_port}", environment={"source_addresses": ["192.0.2.1"]})
+    assert outcome.counts["aborted"] == 10
+    assert outcome.failed == 0
+
+
+# --- answers that never come
+
+
+def say_nothing(talk: Talk) -> None:
+    talk.wait_for_end()
+
+
+def trickle(talk: Talk) -> None:
+    """Send one byte of the body now and then, for ever."""
+    talk.request()
+    talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    while True:
+        time.sleep(0.1)
+        talk.send(b"x")
+
+
+def announce_for_ever(talk: Talk) -> None:
+    talk.request()
+    while True:
+        talk.send(b"HTTP/1.1 102 Processing\r\n\r\n")
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("talk", [say_nothing, trickle, announce_for_ever])
+def test_a_time_out_bounds_every_answer(talk):
+    """Bytes that go on coming do not prolong it; the citizen closes the connection."""
+    with listening(talk) as target:
+        outcome = crowd(target.url, timeout=0.5)
+        assert outcome.failure() == ("one", Reason.TIMEOUT)
+        assert outcome.detail() == "no answer within 0.5s"
+    assert outcome.failed == 10
+
+
+@pytest.mark.parametrize("sources", [[], ["127.0.0.2"]])
+def test_a_handshake_that_never_comes_is_bounded(sources):
+    """A port that accepts and says nothing: the time-out bounds the TLS handshake, too."""
+    with listening(say_nothing) as target:
+        secure = target.url.replace("http:", "https:")
+        outcome = crowd(secure, timeout=0.5, environment={"source_addresses": sources})
+    assert outcome.failure() == ("one", Reason.TIMEOUT)
+    assert outcome.counts["connections"] == 0
+
+
+@pytest.mark.parametrize("sources", [[], ["127.0.0.2"]])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_whoever_gives_up_lets_go_at_once(scheme, sources):
+    """While the run goes on the server sees the connections end, whether they were open or being opened."""
+    over: list[int] = []
+
+    def walk(_citizen: Citizen) -> Journey:
+        with pytest.raises(JourneyFailed, match="timeout"):
+            yield Request("one", "website", "/")
+        for _ in range(100):
+            yield Wait(0.05)
+            if len(target.ended) == 5:
+                break
+        over.append(len(target.ended))
+
+    with listening(say_nothing) as target:
+        url = target.url.replace("http:", f"{scheme}:")
+        outcome = crowd(url, walk, citizens=5, timeout=0.3, environment={"source_addresses": sources})
+    assert outcome.completed == 5
+    assert over == [5] * 5
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("end", [{"drain": 0.2}, {"stop_after": 0.3}], ids=["drained", "stopped"])
+def test_a_run_ends_while_connections_are_being_opened(scheme, end):
+    """Those who wait have failed, or are unfinished where the run was cut off; nothing is left behind."""
+    with listening(say_nothing) as target:
+        url = target.url.replace("http:", f"{scheme}:")
+        outcome = crowd(url, timeout=60.0, behaviour={"spare_connections": {"number": 2}}, **end)
+    ended = outcome.failed if "drain" in end else outcome.results.total_unfinished
+    assert ended == outcome.counts["started"] > 0
+
+
+def test_a_full_backlog_is_bounded():
+    """A listener that does not accept: connections stay half open until the time-out."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        outcome = crowd(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=0.5)
+    assert outcome.failure() == ("one", Reason.TIMEOUT)
+    assert outcome.counts["connections"] == 0
+
+
+# --- answers that are no answers
+
+
+def in_handshake(data: bytes) -> Callable[[Talk], None]:
+    def talk(it: Talk) -> None:
+        it._receive()
+        it.send(data)
+
+    return talk
+
+
+@pytest.mark.parametrize(
+    ("talk", "reason"),
+    [(in_handshake(b""), RESET), (in_handshake(b"HTTP/1.1 400 Bad Request\r\n\r\n"), Reason.TLS_FAILED)],
+    ids=["closed", "plain"],
+)
+def test_a_handshake_that_fails(talk, reason):
+    """Closed in the midst of it, or answered in plain HTTP."""
+    with listening(talk) as target:
+        outcome = crowd(target.url.replace("http:", "https:"))
+    assert outcome.failure() == ("one", reason)
+    assert outcome.failed == 10
+
+
+GZIP = b"Content-Encoding: gzip\r\n"
+DEFLATE = b"Content-Encoding: deflate\r\n"
+PACKED = gzip.compress(b"Hello" * 1000, mtime=0)
+BOMB = gzip.compress(bytes(20 * MAX_BODY), mtime=0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"\x00\x01rubbish\r\n\r\n", "Expected HTTP/"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "Expected HTTP/"),
+        (b"HTTP/1.1 2000 OK\r\n\r\n", ""),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nHello", ""),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nHello", ""),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nHello", ""),
+        (b"HTTP/1.1 200 OK\r\nA: b\x00c\r\n\r\nHello", ""),
+        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n", "change of protocol"),
+        (say(BOMB, headers=GZIP), f"larger than {MAX_BODY} bytes"),
+        (say(PACKED[:-20], headers=GZIP), "ends too early"),
+        (say(PACKED[:-8] + bytes(8), headers=GZIP), "incorrect data check"),
+        (say(b"Hello", headers=GZIP), "incorrect header check"),
+        (say(b"Hello", headers=b"Content-Encoding: br\r\n"), "unknown content-encoding br"),
+    ],
+    ids=["rubbish", "ssh", "status", "two-lengths", "no-length", "chunk", "nul", "upgrade", "bomb", "cut", "checksum",
+         "no-gzip", "brotli"],
+)  # fmt: skip
+def test_garbage_is_a_broken_answer(answer, words):
+    """What is not HTTP, or cannot be unpacked, is named so; a compressed bomb is never unpacked in full."""
+    with listening(answering(answer)) as target:
+        outcome = crowd(target.url, citizens=3)
+    assert outcome.failure() == ("one", BROKEN)
+    assert outcome.failed == 3
+    assert words in outcome.detail()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.0 200 OK\r\n\r\nHello",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nHello",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nHello",
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nHello and more",
+    ],
+    ids=["until-close", "http-1.0", "length-too-short", "after-close"],
+)
+def test_a_connection_that_cannot_be_kept_is_replaced(answer):
+    """HTTP/1.0, and an answer that is longer than it says: the next request has a connection of its own."""
+    talk = answering(answer)
+
+    def closing(it: Talk) -> None:
+        it.request()
+        it.send(answer)
+
+    with listening(closing if b"HTTP/1.0 200 OK\r\n\r\n" in answer else talk) as target:
+        outcome = crowd(target.url, twice("Hel"), citizens=5)
+        assert outcome.completed == 5
+        assert outcome.counts["connections"] == target.connections == 10
+    assert outcome.counts["stale"] == 0
+
+
+def twice(contains: str) -> Callable[[Citizen], Journey]:
+    def walk(_citizen: Citizen) -> Journey:
+        yield from fetch("one", "website", "/1", contains=contains)
+        yield from fetch("two", "website", "/2", contains=contains)
+
+    return walk
+
+
+def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next(one_byte_apart):
+    """A second answer, with the first or after it: the connection is given up, the next request has another."""
+    with listening(one_byte_apart) as target:
+        outcome = crowd(target.url, unasked, citizens=5)
+    assert outcome.completed == 5
+    assert outcome.counts["connections"] == target.connections == 10
+
+
+def unasked(_citizen: Citizen) -> Journey:
+    yield from fetch("one", "website", "/1", contains="Hello")
+    yield Wait(0.3)
+    yield from fetch("two", "website", "/2", contains="Hello")
+
+
+@pytest.fixture(params=[0.0, 0.1])
+def one_byte_apart(request: pytest.FixtureRequest) -> Callable[[Talk], None]:
+    def talk(it: Talk) -> None:
+        it.request()
+        it.send(say() if request.param else say() + say(b"Other"))
+        if request.param:
+            time.sleep(request.param)
+            it.send(say(b"Other"))
+        it.request()
+        it.send(say(b"Other"))
+
+    return talk
+
+
+def test_deflate_with_and_without_its_header():
+    """Servers disagree on what deflate is; browsers read both."""
+    bare = zlib.compressobj(wbits=-15)
+    answers = (
+        say(zlib.compress(b"Hello"), headers=DEFLATE),
+        say(bare.compress(b"Hello") + bare.flush(), headers=DEFLATE),
+    )
+    with listening(answering(*answers)) as target:
+        assert crowd(target.url, twice("Hello")).completed == 10
+
+
+def endless(start: bytes, part: bytes) -> Callable[[Talk], None]:
+    def talk(it: Talk) -> None:
+        it.request()
+        it.send(start)
+        while True:
+            it.send(part)
+
+    return talk
+
+
+@pytest.mark.parametrize(
+    ("talk", "words"),
+    [
+        (endless(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n", bytes(65536)), f"larger than {MAX_BODY}"),
+        (endless(b"HTTP/1.1 200 OK\r\n\r\n", bytes(65536)), f"larger than {MAX_BODY}"),
+        (endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n" * 9999), f"than {MAX_BODY}"),
+        (endless(b"HTTP/1.1 200 OK\r\n", b"A: b\r\n" * 9999), f"head larger than {MAX_HEAD}"),
+        (endless(b"HTTP/1.1 200 OK\r\nA: ", b"b" * 65536), f"head larger than {MAX_HEAD}"),
+        (endless(b"HTTP/1.1 200 ", b"b" * 65536), f"head larger than {MAX_HEAD}"),
+    ],
+    ids=["length", "until-close", "chunks", "headers", "header", "status-line"],
+)
+def test_an_answer_without_end_is_broken_off(talk, words):
+    """No target can fill the generator's memory."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with listening(talk) as target:
+        outcome = crowd(target.url, citizens=2, timeout=30.0)
+    assert outcome.failure() == ("one", BROKEN)
+    assert words in outcome.detail()
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown * 1024 < 12 * MAX_BODY, "two answers, joined and in parts, and room for the test itself"
+
+
+@pytest.mark.parametrize(
+    "cookie",
+    [
+        b"a=1; Expires=Fri, 31 Dec 0000 23:59:59 GMT",
+        b"a=1; Expires=Mon, 01 Jan 0001 00:00:00 -0000",
+        b"a=1; Expires=Fri, 31 Dec 9999 23:59:59 -9999",
+        b"a=1; Expires=99999999999999999999",
+        b"a=1; Max-Age=999999999999",
+        b"a=\xff\xfe; Path=/\xff",
+        b"=; =; ;;; Domain=..; Path",
+        b"",
+    ],
+)
+def test_no_cookie_ends_a_run(cookie):
+    """Whatever stands in Set-Cookie, the journey goes on."""
+    with listening(answering(say(headers=b"Set-Cookie: %s\r\n" % cookie))) as target:
+        assert crowd(target.url, twice("Hello"), citizens=2).completed == 2
+
+
+@pytest.mark.parametrize(
+    ("location", "reason"),
+    [
+        (b"http://[::1", Reason.UNEXPECTED_REDIRECT),
+        (b"http://127.0.0.1:99999/", Reason.UNEXPECTED_REDIRECT),
+        (b"ftp://127.0.0.1/", Reason.UNEXPECTED_REDIRECT),
+        (b"javascript:alert(1)", Reason.UNEXPECTED_REDIRECT),
+        (b"//elsewhere.example/", Reason.UNEXPECTED_REDIRECT),
+        (b"http:///", Reason.UNEXPECTED_REDIRECT),
+    ],
+)
+def test_no_redirect_ends_a_run(location, reason):
+    """A place that cannot be gone to is a redirect that was not expected."""
+    answer = say(status=b"302 Found", headers=b"Location: %s\r\n" % location)
+    with listening(answering(answer)) as target:
+        outcome = crowd(target.url, citizens=2)
+    assert outcome.failure() == ("one", reason)
+
+
+@pytest.mark.parametrize(
+    ("location", "path"),
+    [
+        (b"/caf\xc3\xa9", b"/caf%C3%A9"),
+        (b"/a b", b"/a%20b"),
+        (b"?q=1#x", b"/?q=1"),
+        (b"", b"/"),
+        (b"/%e2%82", b"/%e2%82"),
+    ],
+)
+def test_odd_places_are_written_as_browsers_do(location, path):
+    """Bytes beyond ASCII are quoted one by one, a fragment stays here, nothing means the same page."""
+    redirect = say(status=b"302 Found", headers=b"Location: %s\r\n" % location)
+    with listening(answering(redirect, say())) as target:
+        assert crowd(target.url, citizens=1).completed == 1
+    assert target.requests[1].split(b" ")[1] == path
+
+
+# --- connections that the server has closed
+
+
+def close_when_asked_again(talk: Talk) -> None:
+    talk.request()
+    talk.send(say())
+    talk.request()
+
+
+def test_a_get_on_a_connection_that_was_just_closed_is_sent_again():
+    """Not one byte came back, so nothing was lost: counted as stale, and nobody fails."""
+    with listening(close_when_asked_again) as target:
+        outcome = crowd(target.url, twice("Hello"), citizens=5, seconds=0.05)
+        assert outcome.completed == outcome.counts["stale"] == 5
+        assert outcome.counts["connections"] == target.connections == 10
+
+
+def test_a_post_on_such_a_connection_is_not_sent_twice():
+    """It may have been carried out (RFC 9110, 9.2.2): a lost connection."""
+
+    def walk(_citizen: Citizen) -> Journey:
+        yield from fetch("one", "website", "/")
+        yield from fetch("two", "website", "/", form={"a": "1"})
+
+    with listening(close_when_asked_again) as target:
+        outcome = crowd(target.url, walk, citizens=5, seconds=0.05)
+        assert outcome.failure() == ("two", RESET)
+        assert outcome.counts["stale"] == 0
+        assert target.connections == 5
+
+
+def test_a_server_that_closes_every_connection_is_asked_no_more_than_twice():
+    """The request on a fresh connection is the last one."""
+
+    def talk(it: Talk) -> None:
+        it.request()
+        if it.number == 1:
+            it.send(say())
+            it._receive()
+
+    with listening(talk) as target:
+        outcome = crowd(target.url, twice("Hello"), citizens=1)
+        assert outcome.failure() == ("two", RESET)
+        assert outcome.counts["stale"] == 1
+        assert target.connections == 2
+
+
+# --- want of descriptors
+
+
+def within_limit(limit: int, script: str) -> str:
+    """Run some lines of Python in a process with so many descriptors, and return what they print."""
+    lines = f"import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, ({limit}, {limit}))\n{script}"
+    done = subprocess.run(
+        [sys.executable, "-c", lines], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    return done.stdout
+
+
+def test_connections_beyond_the_limit_are_the_generators_own_trouble():
+    """Twenty are open at once and used, the others come to nothing: aborted, and nobody has failed."""
+
+    def slow(it: Talk) -> None:
+        it.request()
+        time.sleep(1.0)
+        it.send(say())
+
+    with listening(slow) as target:
+        said = within_limit(
+            220,
+            "from tests.crowd import crowd\n"
+            f"outcome = crowd({target.url!r}, citizens=100, seconds=0.3)\n"
+            "print(outcome.completed, outcome.failed, outcome.counts['aborted'])",
+        )
+    assert said == "20 0 80\n"
+
+
+def test_idle_connections_make_room_for_those_that_are_needed():
+    """Under a low limit who thinks loses the connection and opens another later: counted, and everyone is served."""
+    with listening(answering(say())) as target:
+        said = within_limit(
+            220,
+            "from tests.crowd import crowd\n"
+            "from journeys.core import fetch, Think\n"
+            "def walk(citizen):\n"
+            "    yield from fetch('one', 'website', '/')\n"
+            "    yield Think(1.5)\n"
+            "    yield from fetch('two', 'website', '/')\n"
+            f"outcome = crowd({target.url!r}, walk, citizens=60, seconds=0.6)\n"
+            "highest = max(moment.open_connections for moment in outcome.results.moments.values())\n"
+            "print(outcome.completed, outcome.counts['connections'] - 60 == outcome.counts['closed_early'] >= 40,"
+            " highest <= 20)",
+        )
+    assert said == "60 True True\n"
+
+
+def test_connections_that_the_server_has_closed_do_not_count_as_closed_early():
+    """They had no descriptor any more that could be of use to others."""
+
+    def close(it: Talk) -> None:
+        it.request()
+        it.send(say())
+
+    with listening(close) as target:
+        said = within_limit(
+            220,
+            "from tests.crowd import crowd\n"
+            "from journeys.core import fetch, Think\n"
+            "def walk(citizen):\n"
+            "    yield from fetch('one', 'website', '/')\n"
+            "    yield Think(0.6)\n"
+            f"outcome = crowd({target.url!r}, walk, citizens=60, seconds=0.3)\n"
+            "print(outcome.completed, outcome.counts['closed_early'])",
+        )
+    assert said == "60 0\n"
+
+
+# --- the end of a run
+
+
+def test_a_stop_in_the_midst_of_everything():
+    """Some think, some wait for an answer, some are connecting, some are done: all are counted once."""
+
+    def walk(citizen: Citizen) -> Journey:
+        if citizen.number % 3 == 0:
+            yield Think(60.0)
+        try:
+            yield Request("one", "website", "/slow" if citizen.number % 3 == 1 else "/")
+        except JourneyFailed:
+            yield Wait(60.0)
+
+    def talk(it: Talk) -> None:
+        while True:
+            if b"/slow" in it.request():
+                it.wait_for_end()
+                return
+            it.send(say())
+
+    with listening(talk) as target:
+        outcome = crowd(target.url, walk, citizens=90, seconds=30.0, stop_after=1.5, timeout=0.3)
+    assert outcome.completed > 0
+    assert outcome.results.total_unfinished > 0
+    assert outcome.counts["due"] < 90

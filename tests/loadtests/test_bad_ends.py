@@ -1,0 +1,135 @@
+"""`piekwacht load run` on bad days, as a person runs it: it ends with a clear word and the right exit code."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.crowd import Talk, answering, listening, say
+
+pytestmark = pytest.mark.slow
+
+CAMPAIGN = """
+title: Visits
+sources: [chosen]
+assumptions: []
+days:
+  day: {start: 2026-01-15T00:00:00+01:00, source: chosen, totals: {visits: 4320000}}  # 50 a second
+hourly_profile: [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]
+streams:
+  visits: {title: Visits, split: [{journey: visit-website, share: 1.0}]}
+"""
+PAGE = say(b"Belastingdienst: Storingen")
+
+
+@pytest.fixture
+def visit(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Start `load run` against a target, with limits (of `prlimit`) on its resources; its report goes to `out`."""
+    folder = tmp_path / "config"
+    for part in ("campaigns", "environments"):
+        (folder / part).mkdir(parents=True)
+    (folder / "estate").symlink_to(ROOT / "config/estate")
+    (folder / "campaigns/visits.yaml").write_text(CAMPAIGN)
+    local = (ROOT / "config/environments/local.yaml").read_text()
+
+    def start(url: str, end: str, *options: str, limit: str = "") -> subprocess.Popen[str]:
+        (folder / "environments/here.yaml").write_text(local.replace("http://127.0.0.1:8600", url))
+        arguments = ["prlimit", limit] if limit else []
+        arguments += [sys.executable, "-m", "piekwacht", "load", "run", "visits", "--config", str(folder)]
+        arguments += ["--env", "here", "--from", "09:00", "--to", end, "--out", str(tmp_path / "out"), *options]
+        return subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    return start
+
+
+@contextmanager
+def ended(process: subprocess.Popen[str]) -> Iterator[tuple[str, str]]:
+    """Give what a process says, in one line each, when it has ended; end it, should it not."""
+    try:
+        said = process.communicate(timeout=60)
+        yield re.sub(r"[\s│•]+", " ", said[0]), re.sub(r"\s+", " ", said[1])
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+def test_a_disk_that_is_full_costs_the_report_and_not_the_results(visit, tmp_path):
+    """What was measured is printed, the missing report is named, nothing half-written stays: exit code 3."""
+    with listening(answering(PAGE)) as target:
+        run = visit(target.url, "09:00:01", "--think", "0", limit="--fsize=16384")
+        with ended(run) as (printed, complained):
+            assert run.returncode == 3, complained
+    assert "the report could not be written to" in complained
+    assert "File too large" in complained
+    assert "INVALID" in printed
+    assert "no report in" in printed
+    assert re.search(r"scheduled started dropped completed failed", printed)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_want_of_descriptors_is_named(visit, tmp_path):
+    """Thirty connections for fifty citizens who all wait for an answer: the run is invalid and says why."""
+
+    def slow(it: Talk) -> None:
+        while True:
+            it.request()
+            time.sleep(1.5)
+            it.send(PAGE)
+
+    with listening(slow) as target:
+        run = visit(target.url, "09:00:01", "--think", "0", limit="--nofile=230")
+        with ended(run) as (printed, complained):
+            assert run.returncode == 3, complained
+    arrivals = json.loads((tmp_path / "out/summary.json").read_text())["arrivals"]
+    assert arrivals["aborted"] > 0
+    assert f"ran out of descriptors, ports or memory for {arrivals['aborted']} journeys" in printed
+    parts = ("dropped", "completed", "failed", "aborted", "unfinished", "lost")
+    assert arrivals["due"] == sum(arrivals[name] for name in parts)
+    assert arrivals["lost"] == 0
+
+
+def under_way(target_requests: list[bytes]) -> None:
+    """Wait until a run has sent something."""
+    deadline = time.monotonic() + 30
+    while not target_requests:
+        assert time.monotonic() < deadline, "the run does not begin"
+        time.sleep(0.05)
+
+
+def test_sigterm_keeps_the_report(visit, tmp_path):
+    """As a job that is cancelled: what was measured stays, and the exit code is 3."""
+    with listening(answering(PAGE)) as target:
+        run = visit(target.url, "09:10")
+        under_way(target.requests)
+        run.send_signal(signal.SIGTERM)
+        with ended(run) as (printed, complained):
+            assert run.returncode == 3, complained
+    arrivals = json.loads((tmp_path / "out/summary.json").read_text())["arrivals"]
+    assert arrivals["scheduled"] == arrivals["due"] + arrivals["not_due"]
+    parts = ("dropped", "completed", "failed", "aborted", "unfinished", "lost")
+    assert arrivals["due"] == sum(arrivals[name] for name in parts)
+    assert "the run was interrupted" in printed
+
+
+def test_whoever_asks_twice_need_not_wait(visit, tmp_path):
+    """The second signal leaves at once, without a report; the exit code says that nothing was measured."""
+    with listening(answering(PAGE)) as target:
+        run = visit(target.url, "09:10")
+        under_way(target.requests)
+        run.send_signal(signal.SIGINT)
+        run.send_signal(signal.SIGTERM)  # another one: two of a kind could arrive as one
+        with ended(run) as (_, complained):
+            assert run.returncode == 3, complained
+    assert "Traceback" not in complained
+    assert list((tmp_path / "out").iterdir()) == []
