@@ -6,16 +6,15 @@ Neither decides anything: what could not be told is said on standard error, verd
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from http.client import HTTPException
-from pathlib import Path
 from time import time
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from prometheus_client import CollectorRegistry, push_to_gateway
 
+from config.secrets import place_of, read_secret
 from loadtests.exporter import LoadCollector
 from loadtests.plan import Plan
 from loadtests.statistics import Results
@@ -54,16 +53,15 @@ def token_of(secrets: Mapping[str, str]) -> str:
 
     Raises `AnnounceError`, with the place that was looked at and never with its content.
     """
-    kind, _, place = secrets.get("grafana", f"env:{TOKEN}").partition(":")
+    reference = secrets.get("grafana", f"env:{TOKEN}")
+    place = place_of(reference)
     try:
-        token = os.environ[place] if kind == "env" else Path(place).read_text(encoding="utf-8")
-    except KeyError:
-        raise AnnounceError(f"no token for Grafana: the environment variable {place} is not set") from None
+        token = read_secret(reference).strip()
     except (OSError, UnicodeDecodeError) as error:
         raise AnnounceError(f"no token for Grafana: {place}: {_why(error)}") from None
-    if not token.strip() or not token.strip().isprintable():
-        raise AnnounceError(f"no token for Grafana: {place} is empty or no single line of text")
-    return token.strip()
+    if not token or not token.isprintable():
+        raise AnnounceError(f"no token for Grafana: {place}: it is empty or no single line of text")
+    return token
 
 
 class Annotation:
@@ -162,5 +160,7 @@ def _now() -> int:
 def _why(error: Exception) -> str:
     if isinstance(error, HTTPError):
         return f"HTTP status {error.code} {error.reason}".rstrip()
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not text in UTF-8"  # its own words would show what is there
     reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
     return str(reason) or type(error).__name__

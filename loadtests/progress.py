@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from time import monotonic
 from types import TracebackType
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 
 from loadtests.plan import Plan
-from loadtests.statistics import Moment, Results, percentile
+from loadtests.statistics import Results, percentile
 from loadtests.steady import amplification_of
 from loadtests.terminal import SHOWN_FROM, live_panel
 
@@ -58,12 +59,12 @@ class State:
 
 def state_of(plan: Plan, results: Results, elapsed: float) -> State:
     """Return the state of a run at `elapsed` seconds."""
-    recent = Moment()
-    latest = sorted(results.moments)[-RECENT:]
-    for index in latest:
-        recent.response.update(results.moments[index].response)
-        recent.lateness.update(results.moments[index].lateness)
-        recent.in_flight = results.moments[index].in_flight
+    response: Counter[int] = Counter()
+    lateness: Counter[int] = Counter()
+    latest = [results.moments[index] for index in sorted(results.moments)[-RECENT:]]
+    for moment in latest:
+        response.update(moment.response)
+        lateness.update(moment.lateness)
     now = min(elapsed, plan.duration, results.seconds)  # planned and started as of the same instant
     failures = sorted(results.failed_by_reason().items(), key=lambda item: -item[1])
     return State(
@@ -75,11 +76,11 @@ def state_of(plan: Plan, results: Results, elapsed: float) -> State:
         completed=results.total_completed,
         failed=results.total_failed,
         dropped=results.counts["dropped"] + results.counts["no_account"],
-        in_flight=recent.in_flight,
-        response_p50=percentile(recent.response, 0.5),
-        response_p99=percentile(recent.response, 0.99),
-        lateness_p99=percentile(recent.lateness, 0.99),
-        amplification=amplification_of([results.moments[index] for index in latest]),
+        in_flight=latest[-1].in_flight if latest else 0,
+        response_p50=percentile(response, 0.5),
+        response_p99=percentile(response, 0.99),
+        lateness_p99=percentile(lateness, 0.99),
+        amplification=amplification_of(latest),
         failures=tuple((reason, count) for reason, count in failures[:3] if count),
     )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from array import array
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -66,12 +68,50 @@ class Latencies:
         return self.total / self.count if self.count else 0.0
 
 
+COARSE_BITS = 8
+"""Bits that are kept of a latency where many parts of a run are kept: an error of at most 0.8 %, downwards."""
+
+SETTLED = 30
+"""Seconds after which a moment is kept coarsely, so that a run of hours fits into memory; late reports still count."""
+
+
+class Coarse(Mapping[int, int]):
+    """Counted latencies (microseconds), cut to their highest `COARSE_BITS` bits: a few KiB however many there were."""
+
+    __slots__ = ("_counts", "_values")
+
+    def __init__(self, counts: Mapping[int, int]) -> None:
+        coarse: Counter[int] = Counter()
+        for value, count in counts.items():
+            coarse[coarsely(value)] += count
+        self._values = array("q", sorted(coarse))
+        self._counts = array("q", (coarse[value] for value in self._values))
+
+    def __getitem__(self, value: int) -> int:
+        index = bisect_left(self._values, value)
+        if index == len(self._values) or self._values[index] != value:
+            raise KeyError(value)
+        return self._counts[index]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def coarsely(value: int) -> int:
+    """Return a latency cut to its highest bits: (v >> s) << s with s = max(0, bits(v) - COARSE_BITS)."""
+    shift = max(0, value.bit_length() - COARSE_BITS)
+    return value >> shift << shift
+
+
 MOST_BLOCKS = 128
 """Parts in time that a step's or journey's latencies are kept in; a run of an hour has blocks of 32 s."""
 
 
 class Blocks:
-    """Counted latencies and failures by part of the run, all parts equally long.
+    """Counted latencies (coarsely) and failures by part of the run, all parts equally long.
 
     A part begins as one second; whenever there would be more than `MOST_BLOCKS`, neighbours are joined and the length
     doubles. So memory is bounded however long the run is.
@@ -90,7 +130,7 @@ class Blocks:
         if latencies[0]:
             counts = self.latencies[block]
             for value, count in zip(*latencies, strict=True):
-                counts[value] += count
+                counts[coarsely(value)] += count
         if failed:
             self.failed[block] += failed
 
@@ -128,7 +168,7 @@ class JourneyResult:
 
 @dataclass
 class Moment:
-    """One second of the run, over all workers."""
+    """One second of the run, over all workers; what has been counted of latencies is `Coarse` after a while."""
 
     started: int = 0
     dropped: int = 0
@@ -145,8 +185,17 @@ class Moment:
     lag: float = 0.0
     admitted: Counter[str] = field(default_factory=Counter)
     longest_pause: dict[str, float] = field(default_factory=dict)
-    lateness: Counter[int] = field(default_factory=Counter)
-    response: Counter[int] = field(default_factory=Counter)
+    lateness: Mapping[int, int] = field(default_factory=Counter)
+    response: Mapping[int, int] = field(default_factory=Counter)
+
+    def count(self, lateness: Sparse, responses: Iterable[Sparse]) -> None:
+        """Add counted latencies."""
+        self.lateness = _added(self.lateness, [lateness])
+        self.response = _added(self.response, responses)
+
+    def settle(self) -> None:
+        """Keep what has been counted coarsely from now on."""
+        self.lateness, self.response = Coarse(self.lateness), Coarse(self.response)
 
 
 class Results:
@@ -159,6 +208,7 @@ class Results:
         self.steady = steady
         self.counts: Counter[str] = Counter(dict.fromkeys(COUNTS, 0))
         self.lateness = Latencies()
+        self.steady_lateness = Latencies()
         self.steps: dict[StepKey, StepResult] = {}
         self.journeys: defaultdict[str, JourneyResult] = defaultdict(JourneyResult)
         self.completed: Counter[str] = Counter()
@@ -174,6 +224,8 @@ class Results:
         """Add one second of one worker."""
         self.counts.update(second["counts"])
         self.lateness.add(second["lateness"])
+        if second["index"] in self.steady:
+            self.steady_lateness.add(second["lateness"])
         self._add_journeys(second)
         self._add_passages(second)
         self._add_moment(second)
@@ -224,9 +276,10 @@ class Results:
         moment.lag = max(moment.lag, second["lag"])
         for channel, pause in second["longest_pause"].items():
             moment.longest_pause[channel] = max(pause, moment.longest_pause.get(channel, 0.0))
-        moment.lateness.update(dict(zip(*second["lateness"], strict=True)))
-        for _, _, response, _ in second["steps"]:
-            moment.response.update(dict(zip(*response, strict=True)))
+        moment.count(second["lateness"], (response for _, _, response, _ in second["steps"]))
+        settled = self.moments.get(second["index"] - SETTLED)
+        if settled is not None:
+            settled.settle()
 
     @property
     def seconds(self) -> int:
@@ -264,6 +317,14 @@ class Results:
     def response(self) -> Latencies:
         """Response times of all steps together."""
         return together(step.response for step in self.steps.values())
+
+
+def _added(counts: Mapping[int, int], more: Iterable[Sparse]) -> Counter[int]:
+    """Return counts with those of several lists; a `Counter` itself is changed."""
+    total = counts if isinstance(counts, Counter) else Counter(counts)
+    for values, numbers in more:
+        total.update(dict(zip(values, numbers, strict=True)))
+    return total
 
 
 def together(parts: Iterable[Latencies]) -> Latencies:

@@ -7,12 +7,11 @@ in which the journey ended, an answer to the second in which it came.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadtests.plan import Plan
-from loadtests.statistics import Latencies, Moment, Results, percentile, together
+from loadtests.statistics import Latencies, Moment, Results, together
 
 BUSY_SECONDS = 10
 """A process is busy when it is so for this long: one second of collecting garbage is none."""
@@ -65,9 +64,6 @@ def measure(results: Results) -> Steady:
     """Return what was measured in the steady part."""
     moments = [moment for _, moment in results.moments_of(results.steady)]
     drain = [moment for _, moment in results.moments_of(range(results.steady.stop, results.seconds))]
-    lateness: Counter[int] = Counter()
-    for moment in moments:
-        lateness.update(moment.lateness)
     return Steady(
         start=results.steady.start,
         end=max(results.steady.start, min(results.steady.stop, results.seconds)),
@@ -79,7 +75,7 @@ def measure(results: Results) -> Steady:
         failed_after=sum(moment.failed for moment in drain),
         requests=sum(moment.requests for moment in moments),
         response=together(step.steady for step in results.steps.values()),
-        lateness_p99=percentile(lateness, 0.99),
+        lateness_p99=results.steady_lateness.percentile(0.99),
         cpu=_busiest([moment.cpu for moment in moments]),
         loop_lag=max((moment.lag for moment in moments), default=0.0),
     )

@@ -14,7 +14,9 @@ from typing import Any
 from config import Campaign, Environment
 from journeys import Citizen, Journey
 from journeys.core import _registry, fetch, journey
+from loadtests.accounts import pool_of
 from loadtests.engine import Engine
+from loadtests.lending import Lending
 from loadtests.plan import Plan
 from loadtests.second import pack
 from loadtests.statistics import Results
@@ -25,6 +27,16 @@ HELLO = b"Hello"
 def greet(_citizen: Citizen) -> Journey:
     """One page that says Hello."""
     yield from fetch("one", "website", "/", contains="Hello")
+
+
+def twice(contains: str) -> Callable[[Citizen], Journey]:
+    """Return a journey of two pages, /1 and /2, that hold a text."""
+
+    def walk(_citizen: Citizen) -> Journey:
+        yield from fetch("one", "website", "/1", contains=contains)
+        yield from fetch("two", "website", "/2", contains=contains)
+
+    return walk
 
 
 @dataclass
@@ -131,7 +143,7 @@ def crowd(
     with registered(walk):
         the_plan = plan(endpoints, **options)
         before = sockets()
-        engine = Engine(the_plan)
+        engine = Engine(the_plan, lending=Lending(the_plan, pool_of(the_plan)))
         engine.start(time.monotonic() + 0.02)
         bound = the_plan.duration + the_plan.drain + 20
         if stop_after is not None:

@@ -185,10 +185,10 @@ def test_the_token_comes_from_the_environment_s_secret_or_from_a_variable(monkey
 @pytest.mark.parametrize(
     ("reference", "words"),
     [
-        ("env:NO_SUCH_TOKEN", "the environment variable NO_SUCH_TOKEN is not set"),
+        ("env:NO_SUCH_TOKEN", "environment variable NO_SUCH_TOKEN: it is not set"),
         ("file:/nowhere/at/all", "/nowhere/at/all: No such file or directory"),
-        ("env:TWO_LINES", "TWO_LINES is empty or no single line of text"),
-        ("env:BLANK", "BLANK is empty"),
+        ("env:TWO_LINES", "TWO_LINES: it is empty or no single line of text"),
+        ("env:BLANK", "BLANK: it is empty"),
     ],
 )
 def test_a_missing_token_is_explained(monkeypatch, reference, words):

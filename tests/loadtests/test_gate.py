@@ -187,7 +187,7 @@ def test_a_run_is_announced_where_asked(gate, tmp_path):
         (("--annotate", "grafana"), "--annotate: found something else than a base URL"),
         (
             ("--annotate", "http://127.0.0.1:9"),
-            "no token for Grafana: the environment variable GRAFANA_TOKEN is not set",
+            "no token for Grafana: environment variable GRAFANA_TOKEN: it is not set",
         ),
         (("--to", "09:00:02"), "the warm-up of 3 s leaves nothing of a run of 2 s to be judged"),
     ],

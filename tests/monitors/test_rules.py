@@ -167,6 +167,7 @@ def test_promtool_accepts_the_rules(peer: Callable[[str], str], configuration: C
 
 @pytest.mark.peer
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_promtool_finds_every_case_as_described(
     peer: Callable[[str], str], configuration: Configuration, tmp_path: Path
 ) -> None:
