@@ -61,9 +61,10 @@ class Jar:
         fitting = [
             cookie
             for cookie in self.cookies
-            if cookie.goes_to(host, path, secure) and (cookie.expires is None or cookie.expires > now)
+            if (cookie.expires is None or cookie.expires > now) and cookie.goes_to(host, path, secure)
         ]
-        fitting.sort(key=lambda cookie: -len(cookie.path))  # the longer path first, as RFC 6265 5.4 says
+        if len(fitting) > 1:
+            fitting.sort(key=lambda cookie: -len(cookie.path))  # the longer path first, as RFC 6265 5.4 says
         return "; ".join(f"{cookie.name}={cookie.value}" for cookie in fitting)
 
 

@@ -294,7 +294,7 @@ class Engine:
         """Record a journey that ended for want of descriptors, ports or memory here: the generator's fault."""
         if not walk.second_tab:
             self.second.aborted += 1
-        self.second.details.setdefault((walk.journey, "connect", "generator"), error.strerror or str(error))
+        self.second.shortages[error.strerror or str(error)] += 1
         self._forget(walk)
 
     def bug(self, error: Exception) -> None:

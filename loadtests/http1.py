@@ -184,7 +184,15 @@ class Connection(asyncio.Protocol):
             self.close()
             return
         self._silent = False
-        trouble = self._feed(data)
+        trouble = ""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError:
+            raise  # a bug of ours, not of the answer
+        except httptools.HttpParserUpgrade:
+            trouble = "a change of protocol that was not asked for"
+        except httptools.HttpParserError as error:
+            trouble = str(error)
         if self._answer is not None:
             self._kept = self._kept and not trouble
             self._deliver(self._answer)
@@ -206,7 +214,7 @@ class Connection(asyncio.Protocol):
         self.closed = True
         if self._client is not None:
             if self._head_complete and not self._length_known and not self._chunked and exc is None:
-                self._deliver(self._whole())
+                self._deliver(self._whole(self._parser.get_status_code()))
             else:
                 self._break(Reason.CONNECTION_RESET, str(exc) if exc else "closed before the answer was complete")
         self._leave()
@@ -254,23 +262,12 @@ class Connection(asyncio.Protocol):
         if status < 200 or self._answer is not None:
             return
         bounded = self._length_known or self._chunked or status in {204, 304}
-        self._answer = self._whole()
+        self._answer = self._whole(status)
         self._kept = bounded and self._parser.should_keep_alive()
 
-    def _feed(self, data: bytes) -> str:
-        """Return what is wrong with the data; nothing if it is good."""
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserCallbackError:
-            raise  # a bug of ours, not of the answer
-        except httptools.HttpParserUpgrade:
-            return "a change of protocol that was not asked for"
-        except httptools.HttpParserError as error:
-            return str(error)
-        return ""
-
-    def _whole(self) -> Response:
-        return Response(self._parser.get_status_code(), self._headers, b"".join(self._body))
+    def _whole(self, status: int) -> Response:
+        body = self._body
+        return Response(status, self._headers, body[0] if len(body) == 1 else b"".join(body))
 
     def _deliver(self, answer: Response) -> None:
         """Hand the answer to the client, who may send the next request at once."""
@@ -279,11 +276,12 @@ class Connection(asyncio.Protocol):
         self._client = self._answer = None
         if not self._kept:
             self.close()
-        try:
-            answer.body = _decoded(self._encoding, answer.body)
-        except (zlib.error, ValueError) as error:
-            client.broken(Reason.BROKEN_RESPONSE, f"undecodable body ({error})", stale=False)
-            return
+        if self._encoding and answer.body:
+            try:
+                answer.body = _decoded(self._encoding, answer.body)
+            except (zlib.error, ValueError) as error:
+                client.broken(Reason.BROKEN_RESPONSE, f"undecodable body ({error})", stale=False)
+                return
         client.answered(answer, self._cookies)
 
     def _leave(self) -> None:
@@ -316,7 +314,7 @@ def explain_connect_error(error: BaseException) -> Reason:
 
 
 def _decoded(encoding: bytes, body: bytes) -> bytes:
-    if not encoding or not body or encoding == b"identity":
+    if encoding == b"identity":
         return body
     if encoding not in {b"gzip", b"x-gzip", b"deflate"}:
         raise ValueError(f"unknown content-encoding {encoding.decode('latin-1')}")

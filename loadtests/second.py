@@ -84,6 +84,7 @@ class Second:
     failed: Counter[FailureKey] = field(default_factory=Counter)
     setbacks: Counter[FailureKey] = field(default_factory=Counter)
     details: dict[FailureKey, str] = field(default_factory=dict)
+    shortages: Counter[str] = field(default_factory=Counter)
     passages: Counter[PassageKey] = field(default_factory=Counter)
     waits: defaultdict[str, array[float]] = field(default_factory=lambda: defaultdict(lambda: array("d")))
     longest_pause: dict[str, float] = field(default_factory=dict)
@@ -107,6 +108,7 @@ class PackedSecond(TypedDict):
     journeys: dict[str, Sparse]
     failed: list[tuple[FailureKey, int, str]]
     setbacks: list[tuple[FailureKey, int, str]]
+    shortages: dict[str, int]
     passages: list[tuple[PassageKey, int]]
     waits: dict[str, Sparse]
     longest_pause: dict[str, float]
@@ -148,6 +150,7 @@ def pack(second: Second) -> PackedSecond:
         "journeys": {name: sparse(durations) for name, durations in second.journeys.items()},
         "failed": [(key, count, second.details.get(key, "")) for key, count in second.failed.items()],
         "setbacks": [(key, count, second.details.get(key, "")) for key, count in second.setbacks.items()],
+        "shortages": dict(second.shortages),
         "passages": list(second.passages.items()),
         "waits": {channel: sparse(waited) for channel, waited in second.waits.items()},
         "longest_pause": second.longest_pause,

@@ -215,6 +215,7 @@ class Results:
         self.unfinished: Counter[str] = Counter()
         self.failed: Counter[FailureKey] = Counter()
         self.setbacks: Counter[FailureKey] = Counter()
+        self.shortages: Counter[str] = Counter()
         self.passages: Counter[PassageKey] = Counter()
         self.waits: defaultdict[str, Latencies] = defaultdict(Latencies)
         self.details: dict[FailureKey, str] = {}
@@ -241,6 +242,7 @@ class Results:
     def _add_journeys(self, second: PackedSecond) -> None:
         self.completed.update(second["completed"])
         self.unfinished.update(second["unfinished"])
+        self.shortages.update(second["shortages"])
         for name, durations in second["journeys"].items():
             self.journeys[name].duration.add(durations)
             self.journeys[name].blocks.add(second["index"], durations)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
-from platform import python_version
+from platform import machine, python_version, release, system
 from typing import get_args
 
 from pydantic import AwareDatetime
@@ -16,9 +17,10 @@ from config import Channel
 from journeys import Passage, Reason, definitions
 from loadtests.checks import system_checks
 from loadtests.health import local_ports
+from loadtests.histogram import histogram
 from loadtests.plan import Plan
 from loadtests.second import FailureKey
-from loadtests.statistics import Blocks, Latencies, Moment, Results, percentile
+from loadtests.statistics import Blocks, Latencies, Moment, Results, percentile, together
 from loadtests.steady import Steady, amplification, amplification_of, measure
 from loadtests.summary import (
     AdmissionPeak,
@@ -72,6 +74,7 @@ def summarise(
         interrupted=interrupted and ended_early is None,
         errors=errors,
         aborted=arrivals.aborted,
+        shortages=results.shortages,
         no_account=arrivals.no_account,
         pool=pool,
     )
@@ -81,15 +84,17 @@ def summarise(
     return Summary(
         outcome=verdict.outcome,
         reasons=verdict.reasons,
+        ended_early=ended_early,
         checks=checks,
         began=began,
         seconds=seconds,
-        plan=_plan_facts(plan, processes, command),
+        plan=_plan_facts(plan, processes, command, pool),
         arrivals=arrivals,
         lateness=times(results.lateness),
         requests=results.counts["requests"],
         requests_per_second=results.counts["requests"] / seconds if seconds > 0 else 0.0,
         response=times(results.response()),
+        histogram=histogram(results.response(), together(row.service for row in results.steps.values())),
         steady=_steady_facts(steady),
         journeys=_journeys(results),
         steps=_steps(results),
@@ -152,6 +157,7 @@ def _generator(results: Results, timeline: list[SecondRow]) -> GeneratorFacts:
         sockets_max=max((moment.sockets for moment in moments), default=0),
         local_ports=local_ports(),
         memory_max=max((moment.memory for moment in moments), default=0),
+        machine=f"{system()} {release()}, {machine()}, {os.cpu_count()} processors",
     )
 
 
@@ -187,18 +193,25 @@ def times(latencies: Latencies) -> Times:
     )
 
 
-def _plan_facts(plan: Plan, processes: int, command: str) -> PlanFacts:
+def _plan_facts(plan: Plan, processes: int, command: str, pool: int) -> PlanFacts:
     return PlanFacts(
         campaign=plan.campaign_id,
         title=plan.campaign.title,
         day=plan.day,
         first=plan.clock(0),
         last=plan.clock(plan.duration),
+        zone=plan.zone.key,
         compress=plan.compress,
+        keep=plan.keep,
         scale=plan.scale,
+        growth=plan.growth,
+        years=plan.years,
         seed=plan.seed,
         spacing=plan.spacing,
         think_factor=plan.think_factor,
+        timeout=plan.timeout,
+        drain=plan.drain,
+        accounts=pool,
         environment=plan.environment_id,
         endpoints=dict(plan.environment.endpoints),
         sources=plan.campaign.sources,
@@ -331,5 +344,6 @@ def _second(plan: Plan, index: int, moment: Moment, trailing: Sequence[Moment]) 
         response_p50=percentile(moment.response, 0.5),
         response_p99=percentile(moment.response, 0.99),
         lateness_p99=percentile(moment.lateness, 0.99),
+        loop_lag=moment.lag,
         cpu=moment.cpu,
     )

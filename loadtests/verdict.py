@@ -10,7 +10,7 @@ Each threshold is a `Check`. The outcome follows from them, in this order:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -84,17 +84,25 @@ def judge(
 
 
 def troubles(
-    *, interrupted: bool, errors: Sequence[str], aborted: int, no_account: int = 0, pool: int = 0
+    *,
+    interrupted: bool,
+    errors: Sequence[str],
+    aborted: int,
+    shortages: Collection[str] = (),
+    no_account: int = 0,
+    pool: int = 0,
 ) -> list[str]:
     """Return in words what befell the generator: `aborted` journeys found no descriptor, port or memory.
 
-    `no_account` arrivals found no free test account in a pool of so many.
+    `shortages` are the operating system's words for it. `no_account` arrivals found no free test account in a pool of
+    so many.
     """
     reasons = [f"the generator failed: {error}" for error in errors]
     if interrupted:
         reasons.append("the run was interrupted; figures cover the part until then")
     if aborted:
-        reasons.append(f"the generator ran out of descriptors, ports or memory for {aborted:,} journeys")
+        said = f" ({'; '.join(sorted(shortages))})" if shortages else ""
+        reasons.append(f"the generator ran out of descriptors, ports or memory for {aborted:,} journeys{said}")
     if no_account:
         reasons.append(f"{no_account:,} arrivals found no free test account (pool of {pool:,})")
     return reasons

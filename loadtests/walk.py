@@ -132,8 +132,7 @@ class Walk:
         self.deadline = NEVER
         try:
             action = go(value)
-            while type(action) is Mark:
-                self._engine.mark(self.citizen.channel, action)
+            while type(action) is not Request and self._takes_no_time(action):
                 action = next(self._generator)
         except StopIteration:
             self._engine.completed(self)
@@ -143,6 +142,13 @@ class Walk:
             self._engine.bug(error)
         else:
             self._act(action)
+
+    def _takes_no_time(self, action: object) -> bool:
+        """Tell whether the journey goes on at once; what is only to be counted is counted."""
+        if type(action) is Mark:
+            self._engine.mark(self.citizen.channel, action)
+            return True
+        return type(action) is Think and not action.seconds * self._engine.think_factor
 
     def _act(self, action: object) -> None:
         if type(action) is Request:

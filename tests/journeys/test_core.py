@@ -50,7 +50,7 @@ def test_fetch_json_posts_data_and_returns_an_object() -> None:
     """Data makes it a POST unless another method is given."""
     request = next(fetch_json("save", "portal", "/x", method="PUT", data={"a": 1}))
     assert isinstance(request, Request)
-    assert (request.method, request.body, request.content_type) == ("PUT", b'{"a": 1}', "application/json")
+    assert (request.method, request.body, request.content_type) == ("PUT", b'{"a":1}', "application/json")
     assert next(fetch_json("save", "portal", "/x", data={})).method == "POST"  # type: ignore[union-attr]
     assert finish(fetch_json("read", "portal", "/x", keys=("a",)), answer(200, '{"a": 1}')) == {"a": 1}
 
