@@ -11,7 +11,7 @@ Redirects and cookies are the driver's work: each citizen has one jar, and the j
 that ends normally has passed. It fails by raising `JourneyFailed(reason, step)`; a driver throws the same into the
 journey when no answer came (refused, reset, timeout, ...).
 
-    @journey("visit-website", title="Visit the website", steps=["home"])
+    @journey("visit-website", title="Visit the website", steps=["home"], needs=())
     def visit_website(citizen: Citizen) -> Journey:
         yield from fetch("home", "website", "/", contains="Belastingdienst")
 """

@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry, push_to_gateway
 from config.secrets import place_of, read_secret
 from loadtests.exporter import LoadCollector
 from loadtests.plan import Plan
-from loadtests.statistics import Results
+from loadtests.results import Results
 from loadtests.summary import Summary
 
 JOB = "piekwacht"

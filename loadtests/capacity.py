@@ -33,7 +33,7 @@ import numpy as np
 from pydantic import Field
 
 from config.source import Strict
-from loadtests.statistics import Results, percentile
+from loadtests.results import Results, percentile
 from loadtests.verdict import Outcome
 
 Phase = Literal["ramp", "bisection", "check", "confirmation"]

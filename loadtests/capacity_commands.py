@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from pydantic import ValidationError
 
-from config import Configuration
+from config import ConfigError, Configuration, Environment
 from config.commands import ConfigOption, Exit, JsonOption, choose, load_or_exit
 from config.fields import parse_duration
 from loadtests.options import DayOption, EnvironmentOption, SeedOption
@@ -168,6 +168,21 @@ def _settings(forecast: Forecast | None, *, to_rate: float | None, **options: An
     return settings
 
 
+def _check_accounts(environment: Environment, journey: str) -> None:
+    """Make sure that the environment's test accounts can be read and used again and again."""
+    from journeys import definitions
+    from loadtests.accounts import read_pool
+
+    if environment.accounts is None:
+        return
+    if environment.accounts.use == "once":
+        _refuse("a search runs many times, and the accounts of this environment are used once: lease them instead")
+    try:
+        read_pool(environment.secrets[environment.accounts.secret], definitions()[journey].needs)
+    except ConfigError as error:
+        _refuse(str(error))
+
+
 def _explore(
     settings: Settings, configuration: Configuration, forecast: Forecast | None, *, out: Path, as_json: bool
 ) -> None:
@@ -180,6 +195,7 @@ def _explore(
 
     command = shlex.join(["piekwacht", *sys.argv[1:]])
     environment = configuration.environments[settings.environment]
+    _check_accounts(environment, settings.journey)
     try:
         capacity = explore(settings, environment, forecast, out=out, command=command)
     except RunError as error:

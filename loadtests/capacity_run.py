@@ -25,8 +25,8 @@ from loadtests.capacity import Ask, Search, hopeless, judge, observe
 from loadtests.capacity_report import Capacity, End, Forecast, Hold, Probe, Settings
 from loadtests.conductor import Conductor
 from loadtests.plan import Plan
+from loadtests.results import Results, percentile
 from loadtests.run import SteadyConsole, check_writable, conducting, follow, interruption
-from loadtests.statistics import Results, percentile
 
 PROBE_CITIZENS = 5
 """Citizens of a probe, evenly spaced at the lowest rate."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from config import Channel, Thresholds
-from loadtests.statistics import Latencies, Results, together
+from loadtests.results import Latencies, Results, together
 from loadtests.steady import Steady
 from loadtests.verdict import Check, Unit, check
 from loadtests.waiting_room import Surplus, unqueued

@@ -16,12 +16,21 @@ FAR_APART = 5.0
 BUSY = 0.5
 """Share of the runs' 95th percentile of response times by which their generators' lateness may differ."""
 
+
+def _growth(plan: PlanFacts) -> str:
+    """Return what growth makes of each stream: factor^years, so that other ways of saying the same are the same."""
+    grown = {stream: factor**plan.years for stream, factor in sorted(plan.growth.items())}
+    return ", ".join(f"{stream} x {factor:g}" for stream, factor in grown.items() if factor != 1) or "none"
+
+
 PLAN: Facts = {
     "campaign": lambda plan: plan.campaign,
     "day": lambda plan: plan.day,
     "window": lambda plan: wording.span(plan.first, plan.last),
     "scale": lambda plan: f"{plan.scale:g}",
     "compression": lambda plan: f"{plan.compress:g}",
+    "quantity that compression keeps": lambda plan: plan.keep,
+    "growth": _growth,
     "spacing of arrivals": lambda plan: plan.spacing,
     "think factor": lambda plan: f"{plan.think_factor:g}",
 }

@@ -33,6 +33,7 @@ from locust.runners import STATE_MISSING, MasterRunner
 
 from loadtests.allotment import Allotment, Orders
 from loadtests.plan import Plan
+from loadtests.results import Results
 from loadtests.schedule import Done
 from loadtests.second import PackedSecond
 from loadtests.section import (
@@ -49,7 +50,6 @@ from loadtests.section import (
     read,
     runner_of,
 )
-from loadtests.statistics import Results
 from loadtests.steady import seconds_of
 from loadtests.summarise import summarise
 from loadtests.summary import Summary

@@ -234,7 +234,7 @@ class Engine:
 
     def _try_again(self, walk: Walk, due: float) -> None:
         """Let a citizen whose attempt failed begin anew; the browser was closed, so cookies are gone."""
-        if self._away.pop(walk, None) is not None and not self._stop:
+        if not self._stop and self._away.pop(walk, None) is not None:
             self._set_out(Walk(self, walk.definition, walk.citizen, due, walk.manner, walk.history))
 
     # --- what walks ask for and report

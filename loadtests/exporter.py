@@ -13,7 +13,7 @@ from config.metric import Metric as Declaration
 from journeys import Passage, definitions
 from loadtests import metrics
 from loadtests.plan import Plan
-from loadtests.statistics import Latencies, Moment, Results, percentile
+from loadtests.results import Latencies, Moment, Results, percentile
 from loadtests.verdict import Outcome
 
 Sample = tuple[list[str], float]

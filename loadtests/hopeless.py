@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 from config.thresholds import Abort
 from loadtests.plan import Plan
-from loadtests.statistics import Results
+from loadtests.results import Results
 
 FEWEST = 20
 """Journeys that must have ended; of fewer, chance decides."""

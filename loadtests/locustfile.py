@@ -24,6 +24,7 @@ from config.children import die_with_parent
 from config.commands import Exit
 from loadtests.accounts import check_enough, pool_of
 from loadtests.conductor import Conductor
+from loadtests.options import growth_factors
 from loadtests.plan import Plan, PlanError, make_plan
 from loadtests.report import write
 from loadtests.run import EXIT_CODES
@@ -47,7 +48,14 @@ def add_options(parser: LocustArgumentParser) -> None:
     group.add_argument("--from", default="10:00", dest="start_clock", help="First moment of the day")
     group.add_argument("--to", default="10:01", dest="end_clock", help="Last moment of the day")
     group.add_argument("--compress", type=float, default=1.0, help="Replay this many times faster")
+    group.add_argument(
+        "--keep", choices=["volume", "rate"], default="volume", help="What --compress keeps: arrivals, or their rate"
+    )
     group.add_argument("--scale", type=float, default=1.0, help="Multiply the number of arrivals")
+    group.add_argument(
+        "--growth", default="", help="Growth of a year: 1.1 for all, or for some streams: app-logins=1.64,visits=1.1"
+    )
+    group.add_argument("--years", type=float, default=1.0, help="Years of --growth")
     group.add_argument("--think", default="", help="Multiply thinking time (default: 1 / compress)")
     group.add_argument("--timeout", type=float, default=30.0, help="Seconds before a request is given up")
     group.add_argument(
@@ -88,15 +96,21 @@ def plan_of(environment: Environment) -> Plan:
     options = environment.parsed_options
     assert options is not None
     try:
+        configuration = load(Path(options.piekwacht_config), journeys.definitions())
+        campaign = configuration.campaigns.get(options.campaign)
+        factors = options.growth.split(",") if options.growth else []
         plan = make_plan(
-            load(Path(options.piekwacht_config), journeys.definitions()),
+            configuration,
             options.campaign,
             options.environment_id,
             day=options.day or None,
             start=options.start_clock,
             end=options.end_clock,
             compress=options.compress,
+            keep=options.keep,
             scale=options.scale,
+            growth=growth_factors(factors, campaign.streams if campaign else ()),
+            years=options.years,
             think=options.think or None,
             timeout=options.timeout,
             drain=options.drain,

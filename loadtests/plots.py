@@ -32,6 +32,9 @@ LABEL_ROOM = 54.0
 TIME_LABEL = 62.0
 """Width that a label of the time axis needs with the space around it."""
 
+LEAST = 1e-100
+"""Values below this are drawn as 0: the range of floating-point numbers ends not far from there."""
+
 TIME_STEPS = (
     *(1, 2, 5, 10, 15, 20, 30),
     *(60, 120, 300, 600, 900, 1200, 1800),
@@ -56,7 +59,8 @@ class Plot:
     """Several series over the same instants `xs` (seconds), on an axis from 0 to `end` seconds.
 
     `number` writes a value with its unit; `clock` gives the second label of an instant, or "" where there is none;
-    `mark` is an instant to be marked with a text. Where the x axis is not time, `x_number` writes its values.
+    `mark` is an instant to be marked with a text; `shaded` are parts of the axis. Where the x axis is not time,
+    `x_number` writes its values; where it is logarithmic it begins at `x_low`.
     """
 
     key: str
@@ -69,7 +73,9 @@ class Plot:
     log: bool = False
     clock: Callable[[float], str] = lambda _: ""
     mark: tuple[float, str] | None = None
+    shaded: Sequence[tuple[float, float]] = ()
     x_number: Callable[[float], str] | None = None
+    x_low: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +102,15 @@ class Frame:
     low: float
     high: float
     log: bool
+    x_low: float | None
 
     def x(self, instant: float) -> float:
         """Return the horizontal position of an instant."""
-        return self.left + (self.right - self.left) * instant / self.end
+        if self.x_low is not None:
+            share = math.log(instant / self.x_low) / math.log(self.end / self.x_low)
+        else:
+            share = instant / self.end
+        return self.left + (self.right - self.left) * share
 
     def y(self, value: float) -> float:
         """Return the vertical position of a value."""
@@ -133,8 +144,10 @@ def svg(plot: Plot, size: Size) -> str:
         low=ticks[0],
         high=ticks[-1],
         log=plot.log,
+        x_low=plot.x_low,
     )
     parts = [
+        *(_shade(frame, *part) for part in plot.shaded),
         *(_value_label(frame, tick, label) for tick, label in zip(ticks, labels, strict=True)),
         *_time_labels(plot, frame),
         _mark(plot, frame),
@@ -156,7 +169,7 @@ def linear_ticks(high: float, count: int = 5) -> list[float]:
 
     Their distance is 1, 2 or 5 times a power of ten.
     """
-    if not 0 < high < math.inf:
+    if not LEAST < high < math.inf:
         return [0.0, 1.0]
     power = math.floor(math.log10(high / count))
     factor = next(factor for factor in (1, 2, 5, 10) if factor * 10.0**power * count >= high * (1 - 1e-9))
@@ -232,9 +245,16 @@ def _time_labels(plot: Plot, frame: Frame) -> list[str]:
 
 def _x_ticks(plot: Plot, most: int) -> list[tuple[float, str]]:
     if plot.x_number is not None:
-        return [(tick, plot.x_number(tick)) for tick in linear_ticks(plot.end, most) if tick <= plot.end]
+        low = plot.x_low or 0.0
+        ticks = log_ticks(low, plot.end, most) if low else linear_ticks(plot.end, most)
+        return [(tick, plot.x_number(tick)) for tick in ticks if low <= tick <= plot.end]
     instants = range(0, math.floor(plot.end + 1e-9) + 1, time_step(plot.end, most))
     return [(instant, f"{instant:,} s") for instant in instants]
+
+
+def _shade(frame: Frame, start: float, end: float) -> str:
+    left, right = frame.x(start), frame.x(end)
+    return _path("shade", f"M{left:.1f} {frame.top:.1f}H{right:.1f}V{frame.bottom:.1f}H{left:.1f}Z")
 
 
 def _mark(plot: Plot, frame: Frame) -> str:

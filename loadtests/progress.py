@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 
 from loadtests.plan import Plan
-from loadtests.statistics import Results, percentile
+from loadtests.results import Results, percentile
 from loadtests.steady import amplification_of
 from loadtests.terminal import SHOWN_FROM, live_panel
 

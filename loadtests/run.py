@@ -26,8 +26,8 @@ from loadtests.exporter import LoadCollector
 from loadtests.plan import Plan, PlanError
 from loadtests.progress import Progress
 from loadtests.report import write
+from loadtests.results import Results
 from loadtests.section import CrowdUser, Section
-from loadtests.statistics import Results
 from loadtests.summary import Summary
 from loadtests.verdict import Outcome
 from loadtests.workers import Workers

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadtests.plan import Plan
-from loadtests.statistics import Latencies, Moment, Results, together
+from loadtests.results import Latencies, Moment, Results, together
 
 BUSY_SECONDS = 10
 """A process is busy when it is so for this long: one second of collecting garbage is none."""

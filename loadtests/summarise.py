@@ -19,8 +19,8 @@ from loadtests.checks import system_checks
 from loadtests.health import local_ports
 from loadtests.histogram import histogram
 from loadtests.plan import Plan
+from loadtests.results import Blocks, Latencies, Moment, Results, percentile, together
 from loadtests.second import FailureKey
-from loadtests.statistics import Blocks, Latencies, Moment, Results, percentile, together
 from loadtests.steady import Steady, amplification, amplification_of, measure
 from loadtests.summary import (
     AdmissionPeak,

@@ -12,6 +12,7 @@ from pydantic import AwareDatetime
 from config import Channel, Thresholds
 from config.source import Strict
 from journeys import Reason
+from loadtests.plan import Keep
 from loadtests.verdict import Check, Outcome
 
 
@@ -38,19 +39,40 @@ class Block(Strict):
     p99: float
 
 
+class Bar(Strict):
+    """A bar of the histogram: answers whose time was above `low` and at most `high`, counted by both kinds of time."""
+
+    low: float
+    high: float
+    response: int
+    service: int
+
+
 class PlanFacts(Strict):
-    """What was asked for."""
+    """What was asked for: `first` to `last` of a `day`, local time in the time zone `zone`, and how it was replayed.
+
+    `compress` times faster, keeping the number of arrivals (`keep` volume) or their rate (`keep` rate); `growth` is the
+    factor of one year for each stream, taken `years` times. `timeout` limits a request, `drain` is the time for those
+    on their way after the last arrival. `accounts` is the size of the pool of test accounts, 0 where they were made up.
+    """
 
     campaign: str
     title: str
     day: str
     first: AwareDatetime
     last: AwareDatetime
+    zone: str
     compress: float
+    keep: Keep
     scale: float
+    growth: dict[str, float]
+    years: float
     seed: int
     spacing: str
     think_factor: float
+    timeout: float
+    drain: float
+    accounts: int
     environment: str
     endpoints: dict[str, str]
     sources: list[str]
@@ -218,6 +240,7 @@ class SecondRow(Strict):
     response_p50: float
     response_p99: float
     lateness_p99: float
+    loop_lag: float
     cpu: float
 
 
@@ -226,7 +249,7 @@ class GeneratorFacts(Strict):
 
     `memory_max` is the sum over processes, in bytes. `sockets_max` counts the TCP sockets of the machine, TIME_WAIT
     included; one address has `local_ports` of them for one destination. `closed_early` are idle connections closed
-    because the limit on descriptors was reached.
+    because the limit on descriptors was reached. `machine` is that of the process that led the run.
     """
 
     cpu_mean: float
@@ -239,14 +262,19 @@ class GeneratorFacts(Strict):
     sockets_max: int
     local_ports: int
     memory_max: int
+    machine: str
 
 
 class Summary(Strict):
-    """The whole result. `checks` are the thresholds, each with what was measured; they are judged on `steady`."""
+    """The whole result. `checks` are the thresholds, each with what was measured; they are judged on `steady`.
+
+    `ended_early` says why a run that was hopeless did not go on. `histogram` counts the answers of the whole run.
+    """
 
     schema_version: Literal[1] = 1
     outcome: Outcome
     reasons: list[str]
+    ended_early: str | None
     checks: list[Check]
     began: AwareDatetime
     seconds: float
@@ -256,6 +284,7 @@ class Summary(Strict):
     requests: int
     requests_per_second: float
     response: Times
+    histogram: list[Bar]
     steady: SteadyFacts
     journeys: list[JourneyRow]
     steps: list[StepRow]

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from config import Channel
 from journeys import Passage
 from journeys.waiting_room import WAITING_ROOM_STEPS
-from loadtests.statistics import Results
+from loadtests.results import Results
 
 CLOCK = 1.0
 """Seconds by which the counted seconds may be off."""

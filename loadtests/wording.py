@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from journeys import Passage
 from loadtests.verdict import Outcome, Unit
 
 CONCLUSION: Mapping[Outcome, str] = {
@@ -18,6 +19,20 @@ CONCLUSION: Mapping[Outcome, str] = {
 NOTHING = "—"
 """Stands where nothing was measured."""
 
+SHORTEST = 1e-6
+"""Seconds; what took less is measured as this."""
+
+PASSAGES: Mapping[Passage, str] = {
+    Passage.JOINED: "came to the waiting room",
+    Passage.QUEUED: "had to wait in the queue",
+    Passage.ADMITTED: "were admitted",
+    Passage.UNQUEUED: "were let in without a number in the queue",
+    Passage.EXPIRED: "held a ticket that was not known any more",
+    Passage.LOST_PLACE: "found more people before them than earlier",
+    Passage.GAVE_UP: "lost patience and left",
+}
+"""What happened to citizens at the waiting room."""
+
 
 def number(value: float) -> str:
     """Write a count in full and anything else with three significant digits: 1,234,567 or 57.9 or 0.023."""
@@ -28,7 +43,7 @@ def number(value: float) -> str:
 
 def brief(value: float) -> str:
     """Write a number for an axis, where there is little room: 9,500 or 12 k or 3.6 M."""
-    return _rounded(value) if abs(value) < 9999.5 else _scaled(value, ("", "k", "M", "G", "T", "P"))
+    return rounded(value) if abs(value) < 9999.5 else _scaled(value, ("", "k", "M", "G", "T", "P"))
 
 
 def size(count: float) -> str:
@@ -38,10 +53,12 @@ def size(count: float) -> str:
 
 def duration(seconds: float) -> str:
     """Write a duration in the unit that suits it: 0.24 ms, 85 ms, 1.27 s, 12 min 5 s, 3 h 2 min."""
+    if seconds <= SHORTEST:
+        return "0 ms"
     if seconds < 0.9995:
-        return f"{_rounded(seconds * 1000)} ms"
+        return f"{rounded(seconds * 1000)} ms"
     if seconds < 119.5:
-        return f"{_rounded(seconds)} s"
+        return f"{rounded(seconds)} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 120:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
@@ -93,10 +110,11 @@ def _scaled(value: float, units: Sequence[str]) -> str:
     power = 0
     while abs(value) >= 999.5 and power < len(units) - 1:
         value, power = value / 1000, power + 1
-    return f"{_rounded(value)} {units[power]}".rstrip()
+    return f"{rounded(value)} {units[power]}".rstrip()
 
 
-def _rounded(value: float) -> str:
+def rounded(value: float) -> str:
+    """Write a measured value with three significant digits, or all those before the point: 8.33, 0.0234, 1,234."""
     return number(round(value, _decimals(value)))
 
 

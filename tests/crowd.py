@@ -18,8 +18,8 @@ from loadtests.accounts import pool_of
 from loadtests.engine import Engine
 from loadtests.lending import Lending
 from loadtests.plan import Plan
+from loadtests.results import Results
 from loadtests.second import pack
-from loadtests.statistics import Results
 
 HELLO = b"Hello"
 

@@ -10,8 +10,8 @@ from journeys import Citizen, Journey
 from journeys.core import fetch, journey
 from loadtests.engine import Engine
 from loadtests.plan import Plan
+from loadtests.results import Results
 from loadtests.second import pack
-from loadtests.statistics import Results
 
 CITIZENS, GETS = 50, 2000
 

@@ -21,7 +21,7 @@ import typer
 from config import Environment
 from staging.layout import endpoints
 from tests.benchmarks import nginx
-from tests.benchmarks.bench import Bench, Broken, Generated, generate, printed_by, replica, start
+from tests.benchmarks.bench import Bench, Broken, Generated, generate, printed_by, start
 from tests.benchmarks.errands import MANY, VISITS
 from tests.benchmarks.plans import plan, website
 
@@ -45,7 +45,7 @@ class Sizes:
         self.seconds = max(2, round(4 * scale))
         self.rounds = 3 if scale >= 1 else 1
         self.getters = max(4, round(CONNECTIONS * scale))
-        self.filers_per_second = max(5.0, 200 * scale)
+        self.filers_per_second = max(5.0, 1000 * scale)
         self.holders = max(40, round(2000 * scale))
         self.stayers = max(5, round(100 * scale))
 
@@ -166,17 +166,21 @@ def _locust_rate(command: list[str]) -> float:
 
 
 def journeys(bench: Bench, sizes: Sizes) -> None:
-    """Compare the CPU of logging in and filing a return, at about the rate that FastHttpUser reaches; nobody thinks."""
+    """Compare the CPU of logging in and filing a return, each generator busy; nobody thinks, connections are kept.
+
+    nginx plays the estate: the replica would be the limit.
+    """
     seconds = 2 * sizes.seconds
     ours, theirs = [], []
-    for _ in range(sizes.rounds):
-        with replica() as url:
-            environment = Environment(title="Replica", endpoints=endpoints(url), allow=["127.0.0.1"])
-            done = generate(plan("file-return", environment, [sizes.filers_per_second] * seconds, think=0.0))
+    with nginx.running(0) as server:
+        environment = Environment(title="nginx", endpoints=endpoints(server.url), allow=["127.0.0.1"])
+        for _ in range(sizes.rounds):
+            done = generate(
+                plan("file-return", environment, [sizes.filers_per_second] * seconds, think=0.0, pooled=True)
+            )
             bench.check("journey", done.summary)
             ours.append(1000 * done.cpu / max(1, done.summary.arrivals.completed))
-        with replica() as url:
-            filed, cpu, failed = _locust_cost(_locust("fasthttp_journey.py", "Filer", url, 20, seconds))
+            filed, cpu, failed = _locust_cost(_locust("fasthttp_journey.py", "Filer", server.url, 20, seconds))
             theirs.append(1000 * cpu / filed)
             if failed:
                 bench.skip("journey: FastHttpUser", f"{failed:.0f} requests failed")

@@ -191,6 +191,7 @@ def test_secrets_are_references():
 
 def test_a_secret_s_file_is_found_from_the_folder_of_the_configuration():
     """Wherever the command is started, and on every machine that gets the plan."""
-    adapter = TypeAdapter(SecretReference)
-    assert adapter.validate_python("file:pool.csv", context={"root": "/etc/piekwacht"}) == "file:/etc/piekwacht/pool.csv"
-    assert adapter.validate_python("env:POOL", context={"root": "/etc/piekwacht"}) == "env:POOL"
+    adapter, context = TypeAdapter(SecretReference), {"root": "/etc/piekwacht"}
+    assert adapter.validate_python("file:pool.csv", context=context) == "file:/etc/piekwacht/pool.csv"
+    assert adapter.validate_python("file:/run/pool.csv", context=context) == "file:/run/pool.csv"
+    assert adapter.validate_python("env:POOL", context=context) == "env:POOL"

@@ -7,8 +7,8 @@ from typing import Any
 
 from config import Campaign, Environment
 from loadtests.plan import Plan
+from loadtests.results import EVERYTHING, Results
 from loadtests.second import Second, pack
-from loadtests.statistics import EVERYTHING, Results
 
 JOURNEY = "visit-website"
 

@@ -10,6 +10,7 @@ from loadtests.summary import (
     AdmissionPeak,
     ArrivalFacts,
     AttemptFacts,
+    Bar,
     Block,
     FailureRow,
     GeneratorFacts,
@@ -51,6 +52,7 @@ def second(index: int, **changes: Any) -> SecondRow:
         "response_p50": 0.02,
         "response_p99": 1.5 if index in {3, 4} else 0.08,
         "lateness_p99": 0.0006,
+        "loop_lag": 0.002,
         "cpu": 0.12,
     }
     return SecondRow.model_validate(row | changes)
@@ -64,11 +66,18 @@ def plan_facts(**changes: Any) -> PlanFacts:
         "day": "any-day",
         "first": datetime.fromisoformat("2026-03-01T09:00:00+01:00"),
         "last": datetime.fromisoformat("2026-03-01T09:01:00+01:00"),
+        "zone": "Europe/Amsterdam",
         "compress": 10.0,
+        "keep": "volume",
         "scale": 0.5,
+        "growth": {},
+        "years": 1.0,
         "seed": 7,
         "spacing": "poisson",
         "think_factor": 0.1,
+        "timeout": 30.0,
+        "drain": 2.0,
+        "accounts": 0,
         "environment": "local",
         "endpoints": {"website": "http://127.0.0.1:8600/website"},
         "sources": ["a source"],
@@ -192,6 +201,7 @@ def summary(**changes: Any) -> Summary:
     parts = {
         "outcome": "failed",
         "reasons": ["6.67% of the journeys failed (at most 1.00% allowed)"],
+        "ended_early": None,
         "checks": checks(),
         "began": datetime.fromisoformat("2026-07-01T12:00:00+00:00"),
         "seconds": 8.0,
@@ -201,6 +211,11 @@ def summary(**changes: Any) -> Summary:
         "requests": 240,
         "requests_per_second": 30.0,
         "response": times(240, 0.02),
+        "histogram": [
+            Bar(low=0.01, high=0.02, response=130, service=140),
+            Bar(low=0.02, high=0.04, response=0, service=0),
+            Bar(low=0.04, high=0.08, response=110, service=100),
+        ],
         "steady": steady_facts(),
         "journeys": [
             JourneyRow(
@@ -239,6 +254,7 @@ def summary(**changes: Any) -> Summary:
             sockets_max=90,
             local_ports=28_232,
             memory_max=90_000_000,
+            machine="Linux 6.1.0, x86_64, 2 processors",
         ),
     }
     return Summary.model_validate(parts | changes)
@@ -268,6 +284,7 @@ def empty_summary() -> Summary:
         requests=0,
         requests_per_second=0.0,
         response=NO_TIMES,
+        histogram=[],
         journeys=[],
         steps=[],
         failures=[],

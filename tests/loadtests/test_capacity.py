@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from loadtests import capacity
 from loadtests.capacity import Ask, Limits, Observed, Search
+from loadtests.results import Results
 from loadtests.second import Second, pack
-from loadtests.statistics import Results
 from tests.loadtests.queueing import mmc
 
 LIMITS = Limits(failed_share=0.001, p95=2.0)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from config import Thresholds
 from loadtests import steady
 from loadtests.checks import system_checks
+from loadtests.results import Results
 from loadtests.second import Second
-from loadtests.statistics import Results
 from loadtests.summarise import summarise
 from loadtests.summary import Summary
 from loadtests.verdict import Check

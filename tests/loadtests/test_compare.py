@@ -178,6 +178,8 @@ def test_a_step_with_few_measurements_is_named_as_not_compared():
         ({"last": summary(1).plan.first}, "the window is not the same"),
         ({"scale": 2.0}, "the scale is not the same: 1 (before), 2 (after)"),
         ({"compress": 10.0}, "the compression is not the same"),
+        ({"keep": "rate"}, "the quantity that compression keeps is not the same: volume (before), rate (after)"),
+        ({"growth": {"visits": 1.1}, "years": 2.0}, "the growth is not the same: none (before), visits x 1.21 (after)"),
         ({"spacing": "even"}, "the spacing of arrivals is not the same"),
         ({"think_factor": 0.5}, "the think factor is not the same"),
     ],

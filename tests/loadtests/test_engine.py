@@ -18,8 +18,8 @@ from journeys import Citizen, Journey, JourneyFailed, Reason
 from journeys.core import Request, Think, Wait, _registry, fetch, journey
 from loadtests.engine import Engine
 from loadtests.plan import Plan
+from loadtests.results import Results
 from loadtests.second import pack
-from loadtests.statistics import Results
 
 Answer = Callable[[bytes, socket.socket, int], None]
 

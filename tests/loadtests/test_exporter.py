@@ -10,7 +10,7 @@ from journeys import Passage, Reason, definitions
 from loadtests import metrics
 from loadtests.exporter import LoadCollector
 from loadtests.plan import Plan, make_plan
-from loadtests.statistics import Results
+from loadtests.results import Results
 from loadtests.verdict import Outcome
 from tests.loadtests.runs import plan, results, second
 

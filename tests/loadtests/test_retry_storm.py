@@ -12,8 +12,8 @@ import pytest
 from journeys import Citizen, Journey
 from journeys.core import fetch
 from loadtests.engine import Engine
+from loadtests.results import Results
 from loadtests.second import pack
-from loadtests.statistics import Results
 from tests.crowd import check_accounts, plan, registered
 from tests.loadtests.slots import PAGE, Website, served
 

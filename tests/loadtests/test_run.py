@@ -257,7 +257,9 @@ def test_plain_locust_replays_a_campaign_too(config, tmp_path):
     assert 0 < int(aggregated.split(",")[2]) <= requests, "Locust renews it once a second, but not at the end"
 
 
-@pytest.mark.parametrize("options", [("--campaign", "nope"), ("--env", "nope"), ("--scale", "-1")])
+@pytest.mark.parametrize(
+    "options", [("--campaign", "nope"), ("--env", "nope"), ("--growth", "nope=2"), ("--scale", "-1")]
+)
 def test_plain_locust_explains_wrong_options(options):
     """Wrong options end Locust at once, with one line."""
     done = subprocess.run(

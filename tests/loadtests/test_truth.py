@@ -16,8 +16,8 @@ from journeys import Citizen, Journey
 from journeys.core import Request, _registry, fetch, journey
 from loadtests.engine import Engine
 from loadtests.plan import Plan
+from loadtests.results import Results
 from loadtests.second import pack
-from loadtests.statistics import Results
 from tests.benchmarks.plans import plan, sine, website
 from tests.stalling import Stall, serving
 

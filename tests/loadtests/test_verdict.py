@@ -52,6 +52,7 @@ def test_cpu_and_lag_are_judged_only_where_they_are_limited():
         ({"interrupted": True}, "the run was interrupted"),
         ({"errors": ["a worker was lost"]}, "the generator failed: a worker was lost"),
         ({"aborted": 3000}, "ran out of descriptors, ports or memory for 3,000 journeys"),
+        ({"no_account": 1200, "pool": 5000}, "1,200 arrivals found no free test account (pool of 5,000)"),
     ],
 )
 def test_what_befell_the_generator_makes_the_run_invalid(befell, words):

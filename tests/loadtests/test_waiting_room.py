@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from journeys import Passage
+from loadtests.results import Results
 from loadtests.second import Second, pack
-from loadtests.statistics import Results
 from loadtests.waiting_room import Surplus, largest_surplus, surpluses, unqueued
 from staging.dosing import Admitted, DosedQueue
 

@@ -227,8 +227,8 @@ def test_a_second_tab_without_descriptors_does_not_abort_the_citizen(quick_tabs)
 
 
 def _collected(engine: Engine) -> Any:
+    from loadtests.results import Results
     from loadtests.second import pack
-    from loadtests.statistics import Results
 
     results = Results()
     for second in engine.collect():

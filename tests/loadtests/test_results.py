@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadtests.results import Latencies, Results, percentile
 from loadtests.second import Second, pack, sparse
-from loadtests.statistics import Latencies, Results, percentile
 
 durations = st.lists(st.floats(0, 600), max_size=200)
 
