@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from weakref import proxy
 
 import numpy as np
 from hdrh.histogram import HdrHistogram
@@ -34,6 +35,8 @@ class Latencies:
 
     def __init__(self) -> None:
         self.histogram = HdrHistogram(LOWEST, HIGHEST, DIGITS)
+        # A histogram and its encoder hold each other; the collector is asleep while a run goes on.
+        self.histogram.encoder.histogram = proxy(self.histogram)
         self.buckets = np.zeros(len(LATENCY_BUCKETS) + 1, dtype=np.int64)
         self.total = 0.0
 
@@ -231,13 +234,18 @@ class Results:
         self._add_passages(second)
         self._add_moment(second)
         for key, received, response, service in second["steps"]:
-            step = self.steps.setdefault(_triple(key), StepResult(*key))
+            step = self._step(_triple(key))
             step.received += received
             step.response.add(response)
             if second["index"] in self.steady:
                 step.steady.add(response)
             step.service.add(service)
             step.blocks.add(second["index"], response)
+
+    def _step(self, key: StepKey) -> StepResult:
+        if key not in self.steps:  # not setdefault: a result is three histograms, 200 KiB each
+            self.steps[key] = StepResult(*key)
+        return self.steps[key]
 
     def _add_journeys(self, second: PackedSecond) -> None:
         self.completed.update(second["completed"])
