@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hdrh.histogram import HdrHistogram
 from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtests.results import Latencies, Results, percentile
-from loadtests.second import Second, pack, sparse
+from loadtests.second import DIGITS, HIGHEST, LOWEST, Second, pack, sparse
 
 durations = st.lists(st.floats(0, 600), max_size=200)
 
@@ -23,6 +24,19 @@ def test_counting_apart_and_adding_up_is_the_same_as_counting_together(first, se
     assert apart.histogram.encode() == together.histogram.encode()
     assert np.array_equal(apart.buckets, together.buckets)
     assert apart.count == len(first) + len(second)
+
+
+@given(st.lists(st.floats(0, 4000), max_size=200))
+def test_adding_all_at_once_is_the_same_as_recording_one_by_one(seconds):
+    """The places in the histogram are those that its own method finds, over its whole range."""
+    latencies, recorded = Latencies(), HdrHistogram(LOWEST, HIGHEST, DIGITS)
+    latencies.add(sparse(seconds))
+    for value, count in zip(*sparse(seconds), strict=True):
+        assert recorded.record_value(value, count)
+    assert latencies.histogram.encode() == recorded.encode()
+    assert latencies.count == recorded.get_total_count()
+    assert latencies.histogram.get_min_value() == recorded.get_min_value()
+    assert latencies.histogram.get_max_value() == recorded.get_max_value()
 
 
 @given(st.lists(st.floats(1e-5, 600), min_size=1, max_size=300), st.floats(0.01, 1))
