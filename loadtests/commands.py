@@ -15,6 +15,7 @@ from config.files import publish
 from config.thresholds import Abort
 from loadtests.capacity_commands import capacity_command
 from loadtests.compare_commands import compare_command
+from loadtests.health import MAX_IN_FLIGHT
 from loadtests.options import (
     CampaignArgument,
     CompressOption,
@@ -97,8 +98,12 @@ def run_command(
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds before a request is given up.")] = 30.0,
     drain: Annotated[float, typer.Option(min=0, help="Seconds for those on their way after the last arrival.")] = 30.0,
     max_in_flight: Annotated[
-        int, typer.Option(min=1, help="Citizens on their way at most; more are dropped.")
-    ] = 20_000,
+        int, typer.Option(min=1, help="Citizens on their way at most, in each process; more are dropped.")
+    ] = MAX_IN_FLIGHT,
+    pooled: Annotated[
+        bool,
+        typer.Option("--pooled", help="Share connections, as clients behind a gateway do."),
+    ] = False,
     seed: SeedOption = 1,
     processes: ProcessesOption = 1,
     master: Annotated[bool, typer.Option("--master", help="Have workers elsewhere do it: 'load worker'.")] = False,
@@ -138,6 +143,7 @@ def run_command(
         timeout=timeout,
         drain=drain,
         max_in_flight=max_in_flight,
+        pooled=pooled,
         seed=seed,
     )
     if master and processes > 1:

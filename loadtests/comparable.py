@@ -30,6 +30,7 @@ PLAN: Facts = {
     "scale": lambda plan: f"{plan.scale:g}",
     "compression": lambda plan: f"{plan.compress:g}",
     "quantity that compression keeps": lambda plan: plan.keep,
+    "sharing of connections": lambda plan: "pooled" if plan.pooled else "one's own",
     "growth": _growth,
     "spacing of arrivals": lambda plan: plan.spacing,
     "think factor": lambda plan: f"{plan.think_factor:g}",

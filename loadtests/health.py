@@ -8,6 +8,9 @@ import resource
 import sys
 from pathlib import Path
 
+MAX_IN_FLIGHT = 100_000
+"""Citizens on their way in one process, unless told otherwise: about a gigabyte of them."""
+
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 

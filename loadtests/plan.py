@@ -24,6 +24,7 @@ from journeys import Account, Citizen, JourneyDefinition, definitions
 from loadtests.arrivals import Arrivals, Spacing, draw
 from loadtests.behaviour import Manner
 from loadtests.days import Composed, compose, mixed, moment, recorded_days
+from loadtests.health import MAX_IN_FLIGHT
 from loadtests.shapes import Shape
 
 ValueT = TypeVar("ValueT")
@@ -83,7 +84,7 @@ class Plan(Strict):
     think: float | None = Field(default=None, ge=0, le=1000)
     timeout: float = Field(default=30.0, gt=0, le=3600)
     drain: float = Field(default=30.0, ge=0, le=86_400)
-    max_in_flight: int = Field(default=20_000, ge=1)
+    max_in_flight: int = Field(default=MAX_IN_FLIGHT, ge=1)
     pooled: bool = False
 
     @property

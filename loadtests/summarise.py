@@ -203,6 +203,7 @@ def _plan_facts(plan: Plan, processes: int, command: str, pool: int) -> PlanFact
         zone=plan.zone.key,
         compress=plan.compress,
         keep=plan.keep,
+        pooled=plan.pooled,
         scale=plan.scale,
         growth=plan.growth,
         years=plan.years,

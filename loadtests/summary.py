@@ -64,6 +64,7 @@ class PlanFacts(Strict):
     zone: str
     compress: float
     keep: Keep
+    pooled: bool
     scale: float
     growth: dict[str, float]
     years: float

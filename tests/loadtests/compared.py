@@ -20,6 +20,7 @@ PLAN = {
     "last": datetime.fromisoformat("2026-03-01T09:01:00+01:00"),
     "compress": 1.0,
     "keep": "volume",
+    "pooled": False,
     "scale": 1.0,
     "growth": {},
     "years": 1.0,

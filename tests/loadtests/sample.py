@@ -69,6 +69,7 @@ def plan_facts(**changes: Any) -> PlanFacts:
         "zone": "Europe/Amsterdam",
         "compress": 10.0,
         "keep": "volume",
+        "pooled": False,
         "scale": 0.5,
         "growth": {},
         "years": 1.0,
