@@ -98,7 +98,7 @@ def run_command(
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds before a request is given up.")] = 30.0,
     drain: Annotated[float, typer.Option(min=0, help="Seconds for those on their way after the last arrival.")] = 30.0,
     max_in_flight: Annotated[
-        int, typer.Option(min=1, help="Citizens on their way at most, in each process; more are dropped.")
+        int, typer.Option(min=1, help="Arrivals beyond so many citizens on their way in a process are dropped.")
     ] = MAX_IN_FLIGHT,
     pooled: Annotated[
         bool,

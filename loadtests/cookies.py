@@ -79,7 +79,7 @@ def _apply(cookie: _Cookie, key: str, text: str, host: str, now: float) -> bool:
     elif key == "expires" and cookie.expires is None:
         try:
             cookie.expires = parsedate_to_datetime(text).timestamp()
-        except ValueError:
+        except (ValueError, OverflowError):
             return True
     elif key == "domain" and text:
         domain = text.lower().lstrip(".")

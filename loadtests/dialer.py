@@ -149,7 +149,13 @@ class Dialer:
             idler.close_connections()
 
     async def _make_room(self) -> None:
-        """Close the connections that have been idle for longest. Raises `OSError` if all are in use."""
+        """Close connections that nobody uses, longest idle first. Raises `OSError` if all are in use."""
+        for left in (self._pool or {}).values():
+            while left and self.open >= self.limit:
+                connection = left.pop(0)
+                self.closed_early += not connection.closed
+                connection.close()
+                await asyncio.sleep(0)
         while self._idle and self.open >= self.limit:
             idler = next(iter(self._idle))
             del self._idle[idler]

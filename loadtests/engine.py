@@ -79,7 +79,7 @@ class Engine:
         self._watches = count()
         self._seconds: deque[Second] = deque()
         self._stop = self._over = False
-        self._cpu = 0.0
+        self._cpu = self._cpu_since = 0.0
         self._expected_sweep = 0.0
         self.think_factor = plan.think_factor
         self.timeout = plan.timeout
@@ -160,7 +160,7 @@ class Engine:
 
     def _begin(self) -> None:
         self.loop.set_exception_handler(self._unexpected)
-        self._cpu = cpu_seconds()
+        self._cpu, self._cpu_since = cpu_seconds(), monotonic()
         self._expected_sweep = monotonic() + SWEEP
         self.second = Second(max(0, int(monotonic() - self._zero)))  # above 0 where the run was under way already
         self._alarm = Alarm(self.loop, self._start_due)
@@ -170,7 +170,8 @@ class Engine:
 
     def _unexpected(self, _loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         error = context.get("exception")
-        self.error = error if isinstance(error, BaseException) else RuntimeError(str(context.get("message")))
+        said = error if isinstance(error, BaseException) else RuntimeError(str(context.get("message")))
+        self.error = self.error or said
         self._finish(cut_off=True)
 
     # --- arrivals
@@ -234,7 +235,10 @@ class Engine:
 
     def _try_again(self, walk: Walk, due: float) -> None:
         """Let a citizen whose attempt failed begin anew; the browser was closed, so cookies are gone."""
-        if not self._stop and self._away.pop(walk, None) is not None:
+        failure = None if self._stop else self._away.pop(walk, None)
+        if failure is not None:
+            self._count_failure(self.second.setbacks, walk, failure)
+            due = min(due, monotonic())  # the loop's clock has millisecond steps and may wake a little early
             self._set_out(Walk(self, walk.definition, walk.citizen, due, walk.manner, walk.history))
 
     # --- what walks ask for and report
@@ -277,8 +281,8 @@ class Engine:
         again = None
         if walk.manner is not None and not walk.second_tab and not self._over:
             again = walk.manner.after_failure(walk.number, walk.history)
-        counts = self.second.setbacks if again or walk.second_tab else self.second.failed
-        self._count_failure(counts, walk, failure)
+        if again is None:
+            self._count_failure(self.second.setbacks if walk.second_tab else self.second.failed, walk, failure)
         self._forget(walk, for_good=again is None)
         if again is not None:
             walk.history = again.history
@@ -299,7 +303,7 @@ class Engine:
 
     def bug(self, error: Exception) -> None:
         """End the run: a journey is broken, so the figures are worth nothing."""
-        self.error = error
+        self.error = self.error or error
         self._finish(cut_off=True)
 
     def _forget(self, walk: Walk, *, for_good: bool = True) -> None:
@@ -312,6 +316,8 @@ class Engine:
 
     def _sweep(self) -> None:
         """Give up requests past their time-out, notice the end, measure the loop's lag."""
+        if self._over:
+            return
         now = monotonic()
         self.second.lag = max(self.second.lag, now - self._expected_sweep)
         while self._deadlines and self._deadlines[0][0] <= now:
@@ -350,8 +356,8 @@ class Engine:
         self.second.due, self._due = self._schedule.passed - self._due, self._schedule.passed
         self.second.reached = self._schedule.reached
         cpu = cpu_seconds()
-        elapsed = max(0.001, now - self._zero - self.second.index)
-        self.second.cpu, self._cpu = (cpu - self._cpu) / elapsed, cpu
+        elapsed = max(1.0, now - self._cpu_since)  # a few milliseconds at the end are no measure of a core
+        self.second.cpu, self._cpu, self._cpu_since = (cpu - self._cpu) / elapsed, cpu, now
         second, dialer = self.second, self.dialer
         second.connections, dialer.opened = dialer.opened, 0
         second.closed_early, dialer.closed_early = dialer.closed_early, 0
@@ -364,6 +370,8 @@ class Engine:
         So have those who would have tried again. If the run is cut off before its end, nobody can tell, and all of
         them are unfinished.
         """
+        if self._over:
+            return
         self._over = True
         if not self._stop:  # else those who came between the request and now are simply not due
             self._drop_overdue()

@@ -10,7 +10,7 @@ import asyncio
 import ssl
 import zlib
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
@@ -65,7 +65,7 @@ class Origin:
         self.headers = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
 
     @staticmethod
-    @cache
+    @lru_cache(1000)  # bounded: a target may redirect to ever new hosts
     def of(host: str, port: int, secure: bool) -> Origin:
         """Return the one object of an origin."""
         return Origin(host, port, secure)
@@ -318,11 +318,14 @@ def _decoded(encoding: bytes, body: bytes) -> bytes:
         return body
     if encoding not in {b"gzip", b"x-gzip", b"deflate"}:
         raise ValueError(f"unknown content-encoding {encoding.decode('latin-1')}")
-    bare = encoding == b"deflate" and body[0] & 15 != 8  # without zlib's header, as some servers send it
-    unpack = zlib.decompressobj(wbits=-15 if bare else 47)
-    text = unpack.decompress(body, MAX_BODY)
-    if unpack.unconsumed_tail:
-        raise ValueError(f"larger than {MAX_BODY} bytes")
-    if not unpack.eof:
-        raise ValueError("it ends too early")
+    text = b""
+    while body:  # a gzip file may have several members (RFC 1952, 2.2)
+        bare = encoding == b"deflate" and body[0] & 15 != 8  # without zlib's header, as some servers send it
+        unpack = zlib.decompressobj(wbits=-15 if bare else 47)
+        text += unpack.decompress(body, MAX_BODY + 1 - len(text))
+        if len(text) > MAX_BODY:
+            raise ValueError(f"larger than {MAX_BODY} bytes")
+        if not unpack.eof:
+            raise ValueError("it ends too early")
+        body = unpack.unused_data
     return text

@@ -28,7 +28,10 @@ class Times(Strict):
 
 
 class Block(Strict):
-    """A part of the run, `seconds` long from `second`: what was measured in it, and how many journeys failed."""
+    """A part of the run, `seconds` long from `second`: what was measured in it.
+
+    `failed` counts journeys; it is 0 in the blocks of a step.
+    """
 
     second: int
     seconds: int
@@ -113,7 +116,7 @@ class ArrivalFacts(Strict):
 
 
 class JourneyRow(Strict):
-    """One journey; `duration` counts from the intended start and leaves out thinking time."""
+    """One journey; `duration` is that of the attempt that passed, from its intended start, without thinking time."""
 
     journey: str
     completed: int
@@ -151,10 +154,11 @@ class FailureRow(Strict):
 
 
 class AttemptFacts(Strict):
-    """How often people tried: `attempts` are journeys begun, `setbacks` failed attempts that someone tried again after.
+    """How often people tried: `attempts` are journeys begun.
 
-    `amplification` is the number of attempts for each journey that passed: 1 where everyone passes at once, None where
-    nobody came. `spare_connections` are those that only a bug of the app opened.
+    `setbacks` are failed attempts that someone tried again after, or of a second tab. `amplification` is the number of
+    attempts for each journey that passed: 1 where everyone passes at once, None where nobody came.
+    `spare_connections` are those that only a bug of the app opened.
     """
 
     attempts: int
@@ -269,7 +273,8 @@ class GeneratorFacts(Strict):
 class Summary(Strict):
     """The whole result. `checks` are the thresholds, each with what was measured; they are judged on `steady`.
 
-    `ended_early` says why a run that was hopeless did not go on. `histogram` counts the answers of the whole run.
+    `ended_early` says why a run that was hopeless did not go on. `requests` are the answers that
+    came in the whole run; `response`, `histogram` and `steps` leave out those that redirect, which belong to the step.
     """
 
     schema_version: Literal[1] = 1

@@ -175,9 +175,12 @@ class Walk:
 
     def _wake(self) -> None:
         self._timer = None
-        self.thinking = False
         self._engine.dialer.wake(self)
-        self.due = min(self.due, monotonic())  # the loop's clock has millisecond steps and may wake a little early
+        early = max(0.0, self.due - monotonic())  # the loop's clock has millisecond steps and may wake a little early
+        self.due -= early
+        if self.thinking:
+            self.thought -= early
+        self.thinking = False
         self.resume()
 
     # --- requests

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,9 @@ from hypothesis import HealthCheck, settings
 from config import Configuration, load
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# Started in the background, this process may be deaf to a terminal that hangs up, and so would be all it starts.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Properties are about results, not about time: a busy machine must not fail them.
 settings.register_profile("piekwacht", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -134,9 +134,10 @@ def crowd(
     walk: Callable[[Citizen], Journey] = greet,
     *,
     stop_after: float | None = None,
+    stop_when: Callable[[Engine], bool] = lambda _engine: False,
     **options: Any,
 ) -> Outcome:
-    """Run a whole plan (see `plan`) with the journey `walk`; stop it early after so many seconds.
+    """Run a whole plan (see `plan`) with the journey `walk`; stop it early, after so many seconds or when it is time.
 
     However it went: the run has ended within its bounds, nobody is missing, and no connection is left.
     """
@@ -151,6 +152,8 @@ def crowd(
         end = time.monotonic() + bound
         while not engine.finished:
             assert time.monotonic() < end, f"the run did not end within {bound:g} s"
+            if stop_when(engine):
+                engine.stop()
             time.sleep(0.01)
         results = Results()
         for second in engine.collect():
