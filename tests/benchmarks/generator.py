@@ -8,6 +8,7 @@ the end of each second.
 from __future__ import annotations
 
 import json
+import resource
 import sys
 import time
 from typing import Annotated
@@ -29,9 +30,12 @@ app = typer.Typer(pretty_exceptions_enable=False)
 def main(
     processes: Annotated[int, typer.Option(help="This process (1), or so many workers.")] = 1,
     statistics: Annotated[bool, typer.Option(help="Count and time the answers.")] = True,
+    descriptors: Annotated[int, typer.Option(help="Use no more than so many (0: as many as allowed).")] = 0,
     progress: Annotated[bool, typer.Option(help="Tell every few seconds how it goes.")] = False,
 ) -> None:
     """Run the plan on standard input and print its figures."""
+    if descriptors:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
     plan = Plan.model_validate_json(sys.stdin.read())
     if not statistics:
         Engine.measured = lambda *_: None  # type: ignore[method-assign]
