@@ -34,7 +34,7 @@ up: $(READY) ## Keep replica, monitor and load running until Ctrl-C
 
 test: $(READY) lint types ## Run every check and test
 	@$(BIN)/pytest -m "not slow"
-	@$(BIN)/pytest -m slow -n 0 # these need the machine to themselves
+	@$(BIN)/pytest -m slow --durations=15
 
 unit: $(READY) ## Run the quick tests only
 	@$(BIN)/pytest -m "not slow and not peer"
