@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -97,7 +98,7 @@ class _Answer:
     warnings: list[str] = field(default_factory=list)
 
 
-class _Total:
+class _Total(ABC):
     """Sums series over the steps between `instants`. Only sums are kept, so memory does not grow with the series."""
 
     def __init__(self, instants: Floats) -> None:
@@ -107,9 +108,9 @@ class _Total:
         self._known = np.zeros(len(instants) - 1, dtype=bool)
         self.names: set[str] = set()
 
+    @abstractmethod
     def add(self, name: str, samples: Floats) -> None:
         """Add the next samples of one series."""
-        raise NotImplementedError
 
     @property
     def remarks(self) -> list[str]:
