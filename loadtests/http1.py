@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import ssl
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 from urllib.parse import urlsplit
 
 import httptools
@@ -23,6 +23,9 @@ MAX_BODY = 16 * 1024 * 1024
 
 MAX_HEAD = 256 * 1024
 """Bytes of one answer before its body begins; a larger head is broken off, as Chromium does."""
+
+MAX_HEADS, LONGEST_HEAD = 1000, 4096
+"""Heads of answers that are remembered, and the bytes of the longest: 4 MB in all."""
 
 USER_AGENT = "Piekwacht (load test)"
 
@@ -46,6 +49,31 @@ class _HeaderKinds(dict[bytes, int]):
 
 
 _header_kinds = _HeaderKinds()
+
+
+class _Head(NamedTuple):
+    """What a head said that was followed by a plain body of `length` bytes, after which the connection lived on."""
+
+    status: int
+    headers: Sequence[tuple[bytes, bytes]]
+    length: int
+
+
+class _Heads(dict[bytes, _Head]):
+    """Heads as the parser has read them, by their bytes: the same bytes say the same again.
+
+    Within one second most answers of a server differ in their bodies only, if at all; reading such a head again costs
+    more than all else that is done with an answer.
+    """
+
+    def keep(self, data: bytes, head: _Head) -> None:
+        """Remember a head; all are forgotten now and then, for a target that makes up headers."""
+        if len(self) == MAX_HEADS:
+            self.clear()
+        self[data] = head
+
+
+_heads = _Heads()
 
 
 class Origin:
@@ -95,7 +123,7 @@ def split_url(url: str) -> tuple[Origin, str]:
 class Client(Protocol):
     """Who uses a connection."""
 
-    def answered(self, response: Response, cookies: list[bytes]) -> None:
+    def answered(self, response: Response, cookies: Sequence[bytes]) -> None:
         """Take the complete answer to the request sent, and its Set-Cookie headers."""
 
     def broken(self, reason: Reason, detail: str, *, stale: bool) -> None:
@@ -127,6 +155,7 @@ class Connection(asyncio.Protocol):
         "_transport",
         "closed",
     )
+    _size: int
 
     def __init__(self, gone: Callable[[], None]) -> None:
         """`gone` is called once, when the connection no longer exists."""
@@ -179,11 +208,22 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is not a subclass
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser, which calls the `on_` methods; then hand over the answer if it is complete."""
+        """Hand over an answer that is whole and has a known head; leave any other to the parser."""
         if self._client is None:  # nobody asked: it could not be told from the answer to the next request
             self.close()
             return
         self._silent = False
+        if not self._size:
+            end = data.find(b"\r\n\r\n") + 4
+            head = _heads.get(data[:end])
+            if head is not None and len(data) == end + head.length:
+                client, self._client = self._client, None
+                client.answered(Response(head.status, head.headers, data[end:]), ())
+                return
+        self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
+        """Feed the parser, which calls the `on_` methods; then hand over the answer if it is complete."""
         trouble = ""
         try:
             self._parser.feed_data(data)
@@ -195,6 +235,8 @@ class Connection(asyncio.Protocol):
             trouble = str(error)
         if self._answer is not None:
             self._kept = self._kept and not trouble
+            if self._kept and not (self._size or self._cookies or self._encoding):
+                self._remember(data, self._answer)
             self._deliver(self._answer)
             return
         self._size += len(data)
@@ -204,6 +246,12 @@ class Connection(asyncio.Protocol):
             self._break(Reason.BROKEN_RESPONSE, f"larger than {MAX_BODY} bytes")
         elif self._size > MAX_HEAD and not self._head_complete:
             self._break(Reason.BROKEN_RESPONSE, f"head larger than {MAX_HEAD} bytes")
+
+    def _remember(self, data: bytes, answer: Response) -> None:
+        """Remember the head if `data` is just this head and its body, neither more nor chunked."""
+        end = data.find(b"\r\n\r\n") + 4
+        if len(data) == end + len(answer.body) and end <= LONGEST_HEAD:
+            _heads.keep(data[:end], _Head(answer.status, answer.headers, len(answer.body)))
 
     def eof_received(self) -> None:
         """Note that the server will send nothing more; the transport closes itself and then calls `connection_lost`."""
@@ -274,6 +322,7 @@ class Connection(asyncio.Protocol):
         client = self._client
         assert client is not None
         self._client = self._answer = None
+        self._size, self._head_complete = 0, False
         if not self._kept:
             self.close()
         if self._encoding and answer.body:

@@ -12,6 +12,7 @@ from weakref import proxy
 
 import numpy as np
 from hdrh.histogram import HdrHistogram
+from numpy.typing import NDArray
 
 from journeys import Passage, Reason
 from loadtests.metrics import LATENCY_BUCKETS
@@ -31,6 +32,21 @@ from loadtests.second import (
 EVERYTHING = range(sys.maxsize)
 """Every second of a run."""
 
+Counted = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""The same as `Sparse`, as arrays: latencies that occurred (microseconds, rising), and how often each did."""
+
+
+def counted(latencies: Sparse) -> Counted:
+    """Return what came by wire as arrays."""
+    return np.asarray(latencies[0], np.int64), np.asarray(latencies[1], np.int64)
+
+
+def merged(parts: Sequence[Counted]) -> Counted:
+    """Return several counted latencies as one."""
+    values, places = np.unique(np.concatenate([part[0] for part in parts]), return_inverse=True)
+    counts = np.bincount(places, np.concatenate([part[1] for part in parts]), len(values))
+    return values, counts.astype(np.int64)
+
 
 def percentile(counts: Mapping[int, int], share: float) -> float:
     """Return the latency in seconds that `share` (0 to 1) of the counted ones do not exceed; 0 where there are none."""
@@ -48,30 +64,30 @@ class Latencies:
         self.histogram = HdrHistogram(LOWEST, HIGHEST, DIGITS)
         # A histogram and its encoder hold each other; the collector is asleep while a run goes on.
         self.histogram.encoder.histogram = proxy(self.histogram)
-        self._counts = np.ctypeslib.as_array(self.histogram.counts)
+        self._counts = np.ctypeslib.as_array(self.histogram.counts).view(np.int64)
         self.buckets = np.zeros(len(LATENCY_BUCKETS) + 1, dtype=np.int64)
         self.total = 0.0
 
-    def add(self, latencies: Sparse) -> None:
-        """Add counted latencies (rising).
+    def add(self, latencies: Counted) -> None:
+        """Add counted latencies (rising, as `pack` cuts them).
 
         All at once, because one `record_value` for each costs more than the rest of the statistics together. The place
         of v in the histogram's counts is
 
             (b + 1) 2^10 + (v >> b) - 2^10      with b = max(0, bits(v) - 11)
         """
-        if not latencies[0]:
+        values, counts = latencies
+        if not len(values):
             return
-        values, counts = np.asarray(latencies[0]), np.asarray(latencies[1])
         shift = np.maximum(0, np.frexp(values)[1] - SUB_BUCKET_BITS)
-        places = (shift << (SUB_BUCKET_BITS - 1)) + (values >> shift)
-        np.add.at(self._counts, places, counts)
+        self._counts[(shift << (SUB_BUCKET_BITS - 1)) + (values >> shift)] += counts  # each place at most once
         self.histogram.total_count += int(counts.sum())
-        self.histogram.min_value = min(self.histogram.min_value, latencies[0][0])
-        self.histogram.max_value = max(self.histogram.max_value, latencies[0][-1])
+        self.histogram.min_value = min(self.histogram.min_value, int(values[0]))
+        self.histogram.max_value = max(self.histogram.max_value, int(values[-1]))
         seconds = values / 1e6
-        np.add.at(self.buckets, np.searchsorted(LATENCY_BUCKETS, seconds, side="left"), counts)
-        self.total += float(np.dot(seconds, counts))
+        places = np.searchsorted(LATENCY_BUCKETS, seconds, side="left")
+        self.buckets += np.bincount(places, counts, len(self.buckets)).astype(np.int64)
+        self.total += float(seconds @ counts)
 
     @property
     def count(self) -> int:
@@ -106,11 +122,9 @@ class Coarse(Mapping[int, int]):
     __slots__ = ("_counts", "_values")
 
     def __init__(self, counts: Mapping[int, int]) -> None:
-        coarse: Counter[int] = Counter()
-        for value, count in counts.items():
-            coarse[coarsely(value)] += count
-        self._values = array("q", sorted(coarse))
-        self._counts = array("q", (coarse[value] for value in self._values))
+        values = sorted(counts)
+        coarse, numbers = coarsely(counted((values, [counts[value] for value in values])))
+        self._values, self._counts = array("q", coarse.tobytes()), array("q", numbers.tobytes())
 
     def __getitem__(self, value: int) -> int:
         index = bisect_left(self._values, value)
@@ -125,10 +139,15 @@ class Coarse(Mapping[int, int]):
         return len(self._values)
 
 
-def coarsely(value: int) -> int:
-    """Return a latency cut to its highest bits: (v >> s) << s with s = max(0, bits(v) - COARSE_BITS)."""
-    shift = max(0, value.bit_length() - COARSE_BITS)
-    return value >> shift << shift
+def coarsely(latencies: Counted) -> Counted:
+    """Return counted latencies cut to their highest bits: (v >> s) << s with s = max(0, bits(v) - COARSE_BITS)."""
+    fine, counts = latencies
+    if not len(fine):
+        return latencies
+    shift = np.maximum(0, np.frexp(fine)[1] - COARSE_BITS)
+    coarse = (fine >> shift) << shift
+    first = np.flatnonzero(np.diff(coarse, prepend=-1))  # rising: equals are neighbours
+    return coarse[first], np.add.reduceat(counts, first)
 
 
 MOST_BLOCKS = 128
@@ -147,17 +166,18 @@ class Blocks:
         self.latencies: defaultdict[int, Counter[int]] = defaultdict(Counter)
         self.failed: Counter[int] = Counter()
 
-    def add(self, second: int, latencies: Sparse, failed: int = 0) -> None:
+    def add(self, second: int, latencies: Counted) -> None:
         """Add what was measured in one second of the run."""
+        self.latencies[self._block(second)].update(_as_dict(coarsely(latencies)))
+
+    def fail(self, second: int, count: int) -> None:
+        """Add failures of one second of the run."""
+        self.failed[self._block(second)] += count
+
+    def _block(self, second: int) -> int:
         while second // self.seconds >= MOST_BLOCKS:
             self._join_neighbours()
-        block = second // self.seconds
-        if latencies[0]:
-            counts = self.latencies[block]
-            for value, count in zip(*latencies, strict=True):
-                counts[coarsely(value)] += count
-        if failed:
-            self.failed[block] += failed
+        return second // self.seconds
 
     def _join_neighbours(self) -> None:
         joined: defaultdict[int, Counter[int]] = defaultdict(Counter)
@@ -213,10 +233,11 @@ class Moment:
     lateness: Mapping[int, int] = field(default_factory=Counter)
     response: Mapping[int, int] = field(default_factory=Counter)
 
-    def count(self, lateness: Sparse, responses: Iterable[Sparse]) -> None:
+    def count(self, lateness: Counted, responses: Sequence[Counted]) -> None:
         """Add counted latencies."""
-        self.lateness = _added(self.lateness, [lateness])
-        self.response = _added(self.response, responses)
+        self.lateness = _added(self.lateness, lateness)
+        if responses:
+            self.response = _added(self.response, merged(responses))
 
     def settle(self) -> None:
         """Keep what has been counted coarsely from now on."""
@@ -249,20 +270,24 @@ class Results:
     def add(self, second: PackedSecond) -> None:
         """Add one second of one worker."""
         self.counts.update(second["counts"])
-        self.lateness.add(second["lateness"])
-        if second["index"] in self.steady:
-            self.steady_lateness.add(second["lateness"])
+        steady, lateness = second["index"] in self.steady, counted(second["lateness"])
+        self.lateness.add(lateness)
+        if steady:
+            self.steady_lateness.add(lateness)
         self._add_journeys(second)
         self._add_passages(second)
-        self._add_moment(second)
-        for key, received, response, service in second["steps"]:
-            step = self._step(_triple(key))
+        responses = []
+        for key, received, sparse_response, service in second["steps"]:
+            step, response = self._step(_triple(key)), counted(sparse_response)
+            responses.append(response)
             step.received += received
             step.response.add(response)
-            if second["index"] in self.steady:
+            if steady:
                 step.steady.add(response)
-            step.service.add(service)
+            step.service.add(counted(service))
             step.blocks.add(second["index"], response)
+        self._add_moment(second)
+        self._add_latencies(second["index"], lateness, responses)
 
     def _step(self, key: StepKey) -> StepResult:
         if key not in self.steps:  # not setdefault: a result is three histograms, 200 KiB each
@@ -273,7 +298,8 @@ class Results:
         self.completed.update(second["completed"])
         self.unfinished.update(second["unfinished"])
         self.shortages.update(second["shortages"])
-        for name, durations in second["journeys"].items():
+        for name, sparse_durations in second["journeys"].items():
+            durations = counted(sparse_durations)
             self.journeys[name].duration.add(durations)
             self.journeys[name].blocks.add(second["index"], durations)
         for total, rows in ((self.failed, second["failed"]), (self.setbacks, second["setbacks"])):
@@ -281,7 +307,7 @@ class Results:
                 total[_triple(key)] += count
                 self.details.setdefault(_triple(key), detail)
         for (journey, _, _), count, _ in second["failed"]:
-            self.journeys[journey].blocks.add(second["index"], ([], []), failed=count)
+            self.journeys[journey].blocks.fail(second["index"], count)
 
     def _add_passages(self, second: PackedSecond) -> None:
         for (channel, passage), count in second["passages"]:
@@ -289,7 +315,7 @@ class Results:
             if passage in {Passage.ADMITTED, Passage.UNQUEUED}:
                 self.moments[second["index"]].admitted[channel] += count
         for channel, waited in second["waits"].items():
-            self.waits[channel].add(waited)
+            self.waits[channel].add(counted(waited))
 
     def _add_moment(self, second: PackedSecond) -> None:
         moment, counts, gauges = self.moments[second["index"]], second["counts"], second["gauges"]
@@ -308,8 +334,10 @@ class Results:
         moment.lag = max(moment.lag, second["lag"])
         for channel, pause in second["longest_pause"].items():
             moment.longest_pause[channel] = max(pause, moment.longest_pause.get(channel, 0.0))
-        moment.count(second["lateness"], (response for _, _, response, _ in second["steps"]))
-        settled = self.moments.get(second["index"] - SETTLED)
+
+    def _add_latencies(self, index: int, lateness: Counted, responses: Sequence[Counted]) -> None:
+        self.moments[index].count(lateness, responses)
+        settled = self.moments.get(index - SETTLED)
         if settled is not None:
             settled.settle()
 
@@ -351,12 +379,15 @@ class Results:
         return together(step.response for step in self.steps.values())
 
 
-def _added(counts: Mapping[int, int], more: Iterable[Sparse]) -> Counter[int]:
-    """Return counts with those of several lists; a `Counter` itself is changed."""
+def _added(counts: Mapping[int, int], more: Counted) -> Counter[int]:
+    """Return counts with some more; a `Counter` itself is changed."""
     total = counts if isinstance(counts, Counter) else Counter(counts)
-    for values, numbers in more:
-        total.update(dict(zip(values, numbers, strict=True)))
+    total.update(_as_dict(more))
     return total
+
+
+def _as_dict(latencies: Counted) -> dict[int, int]:
+    return dict(zip(latencies[0].tolist(), latencies[1].tolist(), strict=True))
 
 
 def together(parts: Iterable[Latencies]) -> Latencies:

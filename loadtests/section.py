@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gevent
+import numpy as np
 from gevent import monkey
 from locust import User, task
 from locust.env import Environment
 from locust.rpc import Message
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
-from locust.stats import RequestStats, bucket_response_time
+from locust.stats import RequestStats
+from numpy.typing import NDArray
 
 from config import ConfigError
 from loadtests.accounts import Pool, pool_of
@@ -251,12 +253,22 @@ def _feed_locust(stats: RequestStats, second: PackedSecond) -> None:
         part.total_content_length = received
         part.num_reqs_per_sec[now] = part.num_requests
         part.last_request_timestamp = float(now)
-        for value, count in zip(values, counts, strict=True):
-            part.total_response_time += round(value / 1000 * count)
-            part.response_times[bucket_response_time(value / 1000)] += count
+        milliseconds = np.asarray(values) / 1000
+        part.total_response_time = round(float(milliseconds @ counts))
+        part.response_times.update(in_buckets(milliseconds, counts))
         part.min_response_time, part.max_response_time = round(values[0] / 1000), round(values[-1] / 1000)
         stats.entries[part.name, method].extend(part)
         stats.total.extend(part)
     for (journey, step, reason), count, _ in second["failed"]:
         for _ in range(count):
             stats.log_error("", f"{journey}/{step}", reason)
+
+
+def in_buckets(milliseconds: NDArray[np.float64], counts: Sequence[int]) -> dict[int, int]:
+    """Count response times as Locust's `bucket_response_time` does: two significant digits, all below 100 ms.
+
+    All at once, because one call for each value would cost more than all other statistics together.
+    """
+    unit = np.array([1, 10, 100, 1000])[np.searchsorted([100, 1000, 10_000], milliseconds, side="right")]
+    buckets, places = np.unique(np.rint(milliseconds / unit) * unit, return_inverse=True)
+    return dict(zip(buckets.astype(int).tolist(), np.bincount(places, counts).astype(int).tolist(), strict=True))

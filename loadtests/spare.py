@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from journeys import Reason, Response
@@ -18,7 +19,7 @@ class _Sink:
     def __init__(self, over: asyncio.Future[None]) -> None:
         self._over = over
 
-    def answered(self, response: Response, cookies: list[bytes]) -> None:  # noqa: ARG002 - a Client's
+    def answered(self, response: Response, cookies: Sequence[bytes]) -> None:  # noqa: ARG002 - a Client's
         """Forget the answer."""
         self.broken(Reason.CONTENT_MISSING, "", stale=False)
 

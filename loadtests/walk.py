@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from loadtests.engine import Engine
 
 MAX_REDIRECTS = 10
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 NEVER = float("inf")
 
 OWN_TROUBLE = {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM}
@@ -141,7 +142,10 @@ class Walk:
         except Exception as error:  # noqa: BLE001 - a bug in a journey must not stop the others
             self._engine.bug(error)
         else:
-            self._act(action)
+            if type(action) is Request:
+                self._ask(action)
+            else:
+                self._rest(action)
 
     def _takes_no_time(self, action: object) -> bool:
         """Tell whether the journey goes on at once; what is only to be counted is counted."""
@@ -150,20 +154,19 @@ class Walk:
             return True
         return type(action) is Think and not action.seconds * self._engine.think_factor
 
-    def _act(self, action: object) -> None:
-        if type(action) is Request:
-            self._request = action
-            self._redirects = 0
-            self._sent = monotonic()
-            self.deadline = self._sent + self.patience
-            if not self.watched:
-                self._engine.watch(self)
-            target = self._engine.targets[action.system]
-            self._method = action.method
-            self._go(target.origin, target.path + action.path, action.body, action.content_type, action.headers)
-            return
-        assert action is not None
-        seconds = float(action.seconds)  # type: ignore[attr-defined] # Think or Wait
+    def _ask(self, request: Request) -> None:
+        self._request = request
+        self._redirects = 0
+        self._sent = monotonic()
+        self.deadline = self._sent + self.patience
+        if not self.watched:
+            self._engine.watch(self)
+        target = self._engine.targets[request.system]
+        self._method = request.method
+        self._go(target.origin, target.path + request.path, request.body, request.content_type, request.headers)
+
+    def _rest(self, action: Any) -> None:
+        seconds = float(action.seconds)  # Think or Wait
         self.thinking = isinstance(action, Think)
         if self.thinking:
             seconds *= self._engine.think_factor
@@ -237,13 +240,13 @@ class Walk:
         else:
             self.fail(Reason.CONNECTION_RESET, "closed as soon as it was open")
 
-    def answered(self, response: Response, cookies: list[bytes]) -> None:
+    def answered(self, response: Response, cookies: Sequence[bytes]) -> None:
         """Take an answer: keep its cookies, then follow a redirect, or measure and resume the journey."""
         now = monotonic()
         self._engine.second.requests += 1
         for cookie in cookies:
             self.jar.store(cookie.decode("latin-1"), self._origin.host, self._path.partition("?")[0], time())
-        location = response.header("location") if response.status in {301, 302, 303, 307, 308} else None
+        location = response.header("location") if response.status in REDIRECTS else None
         if location is not None:
             self._redirect(response.status, location)
             return
@@ -251,7 +254,7 @@ class Walk:
         assert request is not None
         self._engine.measured(self.journey, request, now - self.due, now - self._sent, len(response.body))
         self.due = now
-        self.resume(response)
+        self._advance(self._generator.send, response)
 
     def broken(self, reason: Reason, detail: str, *, stale: bool) -> None:
         """Fail the request; but send a GET once more if the server had closed an idle connection (RFC 9110, 9.2.2)."""

@@ -25,22 +25,22 @@ from tests.prometheus import free_port
 
 BODY = "Hello " + "x" * 194
 
-EVERYTHING = {
-    "status": "admitted",
-    "ticket": "web-jdhUz1Y8jTkq2A4S",
-    "number": 1,
-    "request": "Jk2nV7xPq0aWb31c",
-    "transaction": "gT5bNq8sLw2rXz7d",
-    "code": "4F7K",
-    "artifact": "pR3vYc9mUe6hKf1o",
-    "return": "2022-74",
-    "amounts": {"gifts": 0},
-    "version": 3,
-    "signature": "zB4tHs7jQd5gWn8x",
-    "receipt": "Ontvangstbewijs 74",
-    "title": "Uw overzicht",
+ANSWERS: dict[str, dict[str, object]] = {
+    "/waiting-room/queue": {"status": "admitted", "ticket": "web-jdhUz1Y8jTkq2A4S", "number": 1},
+    "/access/login": {"request": "Jk2nV7xPq0aWb31c"},
+    "/digid/app/start": {"transaction": "gT5bNq8sLw2rXz7d", "code": "4F7K"},
+    "/digid/app/status": {"status": "confirmed", "artifact": "pR3vYc9mUe6hKf1o"},
+    "/digid/app/confirm": {"status": "confirmed"},
+    "/access/assertion": {"ticket": "bN6tRw2yKs8dLp4m"},
+    "/portal/session": {"title": "Uw overzicht"},
+    "/portal/return": {"return": "2022-74", "version": 3, "amounts": {"income": 48250, "wage_tax": 14410, "gifts": 0}},
+    "/portal/return/sign": {"signature": "zB4tHs7jQd5gWn8x"},
+    "/portal/return/submit": {"receipt": "Ontvangstbewijs 74"},
+    "/portal/return/receipt": {"title": "Ontvangstbewijs 74"},
 }
-"""Whatever a citizen's next step looks for in an answer."""
+"""What a citizen's steps look for, as the replica writes it."""
+
+COOKIE = "session=jdhUz1Y8jTkq2A4S; Path=/portal; HttpOnly; SameSite=Lax"
 
 # One process, so that there is one process id to end; it keeps connections for longer than a benchmark lasts.
 _CONFIG = """
@@ -55,11 +55,7 @@ http {{
     listen 127.0.0.1:{plain} backlog=4096; listen 127.0.0.1:{secure} ssl backlog=4096;
     location / {{ return 200 "{body}"; }}
     default_type application/json;
-    location ~ ^/(waiting-room|access|digid|portal)/ {{ return 200 '{everything}'; }}
-    location = /portal/session {{
-      add_header Set-Cookie "session=jdhUz1Y8jTkq2A4S; Path=/portal; HttpOnly; SameSite=Lax";
-      return 200 '{everything}';
-    }}
+    {answers}
     location = /status {{ stub_status; }}
   }}
 }}
@@ -99,11 +95,17 @@ def running(core: int | None = None) -> Iterator[Nginx]:
         authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
         config = folder / "nginx.conf"
         config.write_text(
-            _CONFIG.format(folder=folder, plain=plain, secure=secure, body=BODY, everything=json.dumps(EVERYTHING))
+            _CONFIG.format(folder=folder, plain=plain, secure=secure, body=BODY, answers="\n    ".join(_locations()))
         )
         with child([path, "-p", name, "-c", str(config)], core, stderr=subprocess.DEVNULL) as process:
             _wait_for(process, f"http://127.0.0.1:{plain}/status")
             yield Nginx(f"http://127.0.0.1:{plain}", f"https://127.0.0.1:{secure}", folder / "authorities.pem")
+
+
+def _locations() -> Iterator[str]:
+    for path, answer in ANSWERS.items():
+        cookie = f'add_header Set-Cookie "{COOKIE}"; ' if path == "/portal/session" else ""
+        yield f"location = {path} {{ {cookie}return 200 '{json.dumps(answer)}'; }}"
 
 
 def _wait_for(process: subprocess.Popen[str], url: str) -> None:

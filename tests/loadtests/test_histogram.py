@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtests.histogram import histogram
-from loadtests.results import Latencies
+from loadtests.results import Latencies, counted
 from loadtests.second import sparse
 
 times = st.lists(st.floats(min_value=1e-6, max_value=3000), max_size=50)
@@ -17,7 +17,7 @@ times = st.lists(st.floats(min_value=1e-6, max_value=3000), max_size=50)
 def latencies(seconds):
     """Return them as a run keeps them."""
     kept = Latencies()
-    kept.add(sparse(seconds))
+    kept.add(counted(sparse(seconds)))
     return kept
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from hdrh.histogram import HdrHistogram
 from hypothesis import given
 from hypothesis import strategies as st
+from locust.stats import bucket_response_time
 
-from loadtests.results import Latencies, Results, percentile
+from loadtests.results import COARSE_BITS, Latencies, Results, coarsely, counted, merged, percentile
 from loadtests.second import DIGITS, HIGHEST, LOWEST, Second, pack, sparse
+from loadtests.section import in_buckets
 
 durations = st.lists(st.floats(0, 600), max_size=200)
 
@@ -18,9 +22,9 @@ durations = st.lists(st.floats(0, 600), max_size=200)
 def test_counting_apart_and_adding_up_is_the_same_as_counting_together(first, second):
     """A histogram of two workers equals one of a single process."""
     apart, together = Latencies(), Latencies()
-    apart.add(sparse(first))
-    apart.add(sparse(second))
-    together.add(sparse(first + second))
+    apart.add(counted(sparse(first)))
+    apart.add(counted(sparse(second)))
+    together.add(counted(sparse(first + second)))
     assert apart.histogram.encode() == together.histogram.encode()
     assert np.array_equal(apart.buckets, together.buckets)
     assert apart.count == len(first) + len(second)
@@ -30,7 +34,7 @@ def test_counting_apart_and_adding_up_is_the_same_as_counting_together(first, se
 def test_adding_all_at_once_is_the_same_as_recording_one_by_one(seconds):
     """The places in the histogram are those that its own method finds, over its whole range."""
     latencies, recorded = Latencies(), HdrHistogram(LOWEST, HIGHEST, DIGITS)
-    latencies.add(sparse(seconds))
+    latencies.add(counted(sparse(seconds)))
     for value, count in zip(*sparse(seconds), strict=True):
         assert recorded.record_value(value, count)
     assert latencies.histogram.encode() == recorded.encode()
@@ -43,12 +47,40 @@ def test_adding_all_at_once_is_the_same_as_recording_one_by_one(seconds):
 def test_percentiles_are_right_to_three_digits(values, share):
     """The reported percentile lies within 0.1 % of the value of that rank; a histogram may round the rank down."""
     latencies = Latencies()
-    latencies.add(sparse(values))
+    latencies.add(counted(sparse(values)))
     rank = max(1, int(np.ceil(share * len(values) - 1e-9)))
     below, truth = sorted(values)[max(0, rank - 2)], sorted(values)[rank - 1]
     assert below * 0.998 - 2e-6 <= latencies.percentile(share) <= truth * 1.002 + 2e-6
     counts = dict(zip(*sparse(values), strict=True))
     assert percentile(counts, share) == pytest.approx(truth, rel=2e-3, abs=2e-6)
+
+
+@given(st.lists(durations, min_size=1, max_size=4))
+def test_merging_is_counting_together(parts):
+    """Latencies of several steps, merged, are those of all of them."""
+    values, counts = merged([counted(sparse(part)) for part in parts])
+    assert (values.tolist(), counts.tolist()) == sparse([seconds for part in parts for seconds in part])
+
+
+@given(durations)
+def test_coarse_latencies_are_cut_one_by_one(seconds):
+    """Each value keeps its highest bits, those that become equal are counted together, in rising order."""
+    expected: Counter[int] = Counter()
+    for value, count in zip(*sparse(seconds), strict=True):
+        shift = max(0, value.bit_length() - COARSE_BITS)
+        expected[value >> shift << shift] += count
+    values, counts = coarsely(counted(sparse(seconds)))
+    assert list(zip(values.tolist(), counts.tolist(), strict=True)) == sorted(expected.items())
+
+
+@given(durations)
+def test_locust_is_fed_in_its_own_buckets(seconds):
+    """The same as one call of Locust's own function for each response time."""
+    milliseconds = np.asarray(sparse(seconds)[0]) / 1000
+    expected: Counter[int] = Counter()
+    for value, count in zip(milliseconds, sparse(seconds)[1], strict=True):
+        expected[bucket_response_time(float(value))] += count
+    assert in_buckets(milliseconds, sparse(seconds)[1]) == expected
 
 
 def test_nothing_counted_is_zero_not_an_error():
