@@ -13,11 +13,11 @@ _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,12}")
 
 
 class _Cookie:
-    __slots__ = ("domain", "expires", "host_only", "name", "path", "secure", "value")
+    __slots__ = ("domain", "expires", "host_only", "name", "pair", "path", "secure")
 
     def __init__(self, name: str, value: str, host: str, path: str) -> None:
         self.name = name
-        self.value = value
+        self.pair = f"{name}={value}"
         self.domain = host
         self.host_only = True
         self.path = path
@@ -65,7 +65,7 @@ class Jar:
         ]
         if len(fitting) > 1:
             fitting.sort(key=lambda cookie: -len(cookie.path))  # the longer path first, as RFC 6265 5.4 says
-        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in fitting)
+        return "; ".join([cookie.pair for cookie in fitting])
 
 
 def _apply(cookie: _Cookie, key: str, text: str, host: str, now: float) -> bool:

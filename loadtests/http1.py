@@ -166,7 +166,7 @@ class Connection(asyncio.Protocol):
         self._answer: Response | None = None
         self._kept = True
         self._client: Client | None = None
-        self._transport: asyncio.Transport | None = None
+        self._transport: Any = None  # uvloop's, which is no subclass of asyncio's
         self._parser: Any = httptools.HttpResponseParser(self)
         self.on_message_begin()
 
@@ -174,8 +174,6 @@ class Connection(asyncio.Protocol):
 
     def send(self, data: bytes, client: Client) -> None:
         """Send one request; `client` is called back exactly once unless `close` is called first."""
-        assert self._transport is not None
-        assert self._client is None
         self._client = client
         self._requests += 1
         self._silent = True
@@ -205,7 +203,7 @@ class Connection(asyncio.Protocol):
         if self.closed:  # given up while it was being opened
             cast("asyncio.Transport", transport).abort()
             return
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is not a subclass
+        self._transport = transport
 
     def data_received(self, data: bytes) -> None:
         """Hand over an answer that is whole and has a known head; leave any other to the parser."""

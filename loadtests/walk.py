@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from loadtests.engine import Engine
 
 MAX_REDIRECTS = 10
+WITH_BODY = frozenset({"POST", "PUT"})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 NEVER = float("inf")
 
@@ -200,15 +201,15 @@ class Walk:
         if not path.isascii() or not path.isprintable() or " " in path:
             path = quote(path, safe="/?&=%:@!$'()*+,;~-._")
         self._path = path
-        head = f"{self._method} {path} HTTP/1.1\r\n{origin.headers}"
+        fields = ""
         if self.jar.cookies:
             cookies = self.jar.header(origin.host, path, secure=origin.secure, now=time())
-            head += f"Cookie: {cookies}\r\n" if cookies else ""
-        if body or self._method in {"POST", "PUT"}:
-            head += f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
+            fields = f"Cookie: {cookies}\r\n" if cookies else ""
+        if body or self._method in WITH_BODY:
+            fields += f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
         if headers:
-            head += "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        data = f"{head}\r\n".encode("latin-1") + body
+            fields += "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        data = f"{self._method} {path} HTTP/1.1\r\n{origin.headers}{fields}\r\n".encode("latin-1") + body
         self._origin, self._data = origin, data
         connection = self._connections.get(origin)
         if connection is None and (connection := self._engine.dialer.pooled(origin)) is not None:
