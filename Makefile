@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help venv demo up test unit lint format types golden bench bench-load bench-truth bench-filers bench-soak dashboard-pictures lock clean
+.PHONY: help venv demo up test unit lint format types golden bench bench-load bench-truth bench-filers bench-soak bench-compare dashboard-pictures lock clean
 
 help: ## List every target with one line
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -68,6 +68,9 @@ bench-filers: $(READY) ## Have 70,000 people file at the same time (eight minute
 
 bench-soak: $(READY) ## Keep up half of the maximum and watch memory and schedule (MINUTES=15; needs nginx)
 	@$(BIN)/python -m tests.benchmarks.soak --minutes $(MINUTES)
+
+bench-compare: $(READY) ## Count false alarms and missed slowdowns of load compare (ten minutes)
+	@$(BIN)/python -m tests.benchmarks.compare
 
 dashboard-pictures: $(READY) ## Draw docs/pictures from a live run (five minutes; needs prometheus, chromium, pngquant)
 	@$(BIN)/python -m tests.pictures

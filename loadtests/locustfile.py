@@ -13,10 +13,12 @@ import sys
 from pathlib import Path
 from typing import Any, cast
 
+import gevent
 from locust import events
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
+from locust.stats import CSV_STATS_INTERVAL_SEC
 
 import journeys
 from config import ConfigError, load
@@ -139,6 +141,8 @@ def finish(conductor: Conductor) -> None:
         environment.process_exit_code = Exit.INVALID
     if conductor.interrupted:
         return
+    if options.csv_prefix:
+        gevent.sleep(CSV_STATS_INTERVAL_SEC + 0.5)  # Locust writes once a second, and not at the end
     if options.headless:
         environment.runner.quit()
     else:
