@@ -124,7 +124,7 @@ class Coarse(Mapping[int, int]):
     def __init__(self, counts: Mapping[int, int]) -> None:
         values = sorted(counts)
         coarse, numbers = coarsely(counted((values, [counts[value] for value in values])))
-        self._values, self._counts = array("q", coarse.tobytes()), array("q", numbers.tobytes())
+        self._values, self._counts = (array("I", part.astype(np.uint32).tobytes()) for part in (coarse, numbers))
 
     def __getitem__(self, value: int) -> int:
         index = bisect_left(self._values, value)
@@ -211,7 +211,7 @@ class JourneyResult:
     blocks: Blocks = field(default_factory=Blocks)
 
 
-@dataclass
+@dataclass(slots=True)
 class Moment:
     """One second of the run, over all workers; what has been counted of latencies is `Coarse` after a while."""
 
