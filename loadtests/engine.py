@@ -373,6 +373,7 @@ class Engine:
         if self._over:
             return
         self._over = True
+        self.loop.stop()  # first: it ends after this turn, and whatever may go wrong now cannot keep it going
         if not self._stop:  # else those who came between the request and now are simply not due
             self._drop_overdue()
         for task in self._spares:
@@ -392,7 +393,6 @@ class Engine:
                 self._count_failure(self.second.failed, walk, failure)
         self._away.clear()
         self._close_second()
-        self.loop.stop()
 
 
 def _target(url: str) -> Target:
