@@ -399,6 +399,20 @@ def test_a_bug_in_a_journey_ends_the_run_with_its_error(one_journey):
     assert results.total_failed == 0
 
 
+def test_a_run_ends_even_where_its_end_fails(one_journey, monkeypatch):
+    """What goes wrong in the last moment is the run's error; it must not keep the run from ending."""
+
+    def fails(engine: Engine) -> None:
+        if engine._over:
+            raise OSError("no sockets are counted here")
+
+    one_journey(simple)
+    monkeypatch.setattr(Engine, "_close_second", fails)
+    with server(always(say())) as url:
+        _, engine = run(plan(url, seconds=0.3))
+    assert isinstance(engine.error, OSError)
+
+
 def test_stopping_early_keeps_what_was_measured(one_journey):
     """A stop ends the engine long before its plan does; the seconds until then are there, and all add up."""
 
