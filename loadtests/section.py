@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from operator import mul
 from typing import Any
 
 import gevent
-import numpy as np
 from gevent import monkey
 from locust import User, task
 from locust.env import Environment
 from locust.rpc import Message
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 from locust.stats import RequestStats
-from numpy.typing import NDArray
 
 from config import ConfigError
 from loadtests.accounts import Pool, pool_of
@@ -28,7 +27,7 @@ from loadtests.engine import Engine
 from loadtests.lending import Lending
 from loadtests.plan import Plan
 from loadtests.schedule import Order
-from loadtests.second import PackedSecond, Second, pack
+from loadtests.second import PackedSecond, Second, locust_buckets, pack
 from loadtests.tenancy import Handover
 
 PLAN, READY, GO, ORDER, ACCOUNTS, SECONDS, CLOSE, STOP = (
@@ -253,22 +252,11 @@ def _feed_locust(stats: RequestStats, second: PackedSecond) -> None:
         part.total_content_length = received
         part.num_reqs_per_sec[now] = part.num_requests
         part.last_request_timestamp = float(now)
-        milliseconds = np.asarray(values) / 1000
-        part.total_response_time = round(float(milliseconds @ counts))
-        part.response_times.update(in_buckets(milliseconds, counts))
+        part.total_response_time = round(sum(map(mul, values, counts)) / 1000)
+        part.response_times.update(locust_buckets((values, counts)))
         part.min_response_time, part.max_response_time = round(values[0] / 1000), round(values[-1] / 1000)
         stats.entries[part.name, method].extend(part)
         stats.total.extend(part)
     for (journey, step, reason), count, _ in second["failed"]:
         for _ in range(count):
             stats.log_error("", f"{journey}/{step}", reason)
-
-
-def in_buckets(milliseconds: NDArray[np.float64], counts: Sequence[int]) -> dict[int, int]:
-    """Count response times as Locust's `bucket_response_time` does: two significant digits, all below 100 ms.
-
-    All at once, because one call for each value would cost more than all other statistics together.
-    """
-    unit = np.array([1, 10, 100, 1000])[np.searchsorted([100, 1000, 10_000], milliseconds, side="right")]
-    buckets, places = np.unique(np.rint(milliseconds / unit) * unit, return_inverse=True)
-    return dict(zip(buckets.astype(int).tolist(), np.bincount(places, counts).astype(int).tolist(), strict=True))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections import Counter
 
 import numpy as np
@@ -9,11 +12,9 @@ import pytest
 from hdrh.histogram import HdrHistogram
 from hypothesis import given
 from hypothesis import strategies as st
-from locust.stats import bucket_response_time
 
 from loadtests.results import COARSE_BITS, Latencies, Results, coarsely, counted, merged, percentile
-from loadtests.second import DIGITS, HIGHEST, LOWEST, Second, pack, sparse
-from loadtests.section import in_buckets
+from loadtests.second import DIGITS, HIGHEST, LOWEST, Second, locust_buckets, pack, sparse
 
 durations = st.lists(st.floats(0, 600), max_size=200)
 
@@ -73,14 +74,23 @@ def test_coarse_latencies_are_cut_one_by_one(seconds):
     assert list(zip(values.tolist(), counts.tolist(), strict=True)) == sorted(expected.items())
 
 
-@given(durations)
-def test_locust_is_fed_in_its_own_buckets(seconds):
-    """The same as one call of Locust's own function for each response time."""
-    milliseconds = np.asarray(sparse(seconds)[0]) / 1000
-    expected: Counter[int] = Counter()
-    for value, count in zip(milliseconds, sparse(seconds)[1], strict=True):
-        expected[bucket_response_time(float(value))] += count
-    assert in_buckets(milliseconds, sparse(seconds)[1]) == expected
+# In a process of its own: Locust replaces half of the standard library by gevent's when it is imported.
+ONE_BY_ONE = """
+import json, sys
+from locust.stats import bucket_response_time
+print(json.dumps([bucket_response_time(value / 1000) for value in json.load(sys.stdin)]))
+"""
+
+
+def test_locust_is_fed_in_its_own_buckets():
+    """The same as one call of Locust's own function for each response time, on both sides of every limit."""
+    edges = [1, 49_500, 99_499, 99_999, 100_000, 104_999, 105_000, 115_000, 995_000, 999_999, 1_000_000, 1_050_000]
+    values = sorted({*edges, *range(1, 50_000, 487), *range(50_000, 70_000_000, 99_991)})
+    command = [sys.executable, "-c", ONE_BY_ONE]
+    done = subprocess.run(command, input=json.dumps(values), capture_output=True, text=True, check=True)
+    expected = Counter(json.loads(done.stdout))
+    assert locust_buckets((values, [1] * len(values))) == expected
+    assert locust_buckets((values, [3] * len(values))) == {bucket: 3 * count for bucket, count in expected.items()}
 
 
 def test_nothing_counted_is_zero_not_an_error():
