@@ -8,6 +8,8 @@ MINUTES ?= 15
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Tests start hundreds of processes: what was compiled by one is kept for the others, whatever the environment says.
+test unit: export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help venv demo up test unit lint format types golden bench bench-load bench-truth bench-filers bench-soak dashboard-pictures lock clean
 
@@ -33,8 +35,7 @@ up: $(READY) ## Keep replica, monitor and load running until Ctrl-C
 	@$(BIN)/piekwacht demo --keep --out build/up
 
 test: $(READY) lint types ## Run every check and test
-	@$(BIN)/pytest -m "not slow"
-	@$(BIN)/pytest -m slow --durations=15
+	@$(BIN)/pytest --durations=15
 
 unit: $(READY) ## Run the quick tests only
 	@$(BIN)/pytest -m "not slow and not peer"

@@ -13,7 +13,9 @@ import demo.commands
 import loadtests.commands
 import monitors.availability
 import monitors.commands
+import monitors.ledger_commands
 import monitors.rules_commands
+import monitors.window_commands
 import staging.commands
 from config.commands import ConfigOption, JsonOption
 
@@ -27,6 +29,8 @@ app.add_typer(staging.commands.app, name="staging")
 app.add_typer(loadtests.commands.app, name="load")
 app.add_typer(monitors.commands.app, name="monitor")
 app.command("availability")(monitors.availability.availability)
+app.add_typer(monitors.ledger_commands.app, name="ledger")
+app.add_typer(monitors.window_commands.app, name="window")
 app.add_typer(dashboards.commands.app, name="dashboards")
 app.add_typer(monitors.rules_commands.app, name="rules")
 app.command("demo")(demo.commands.demo)
@@ -44,7 +48,7 @@ def validate(config_dir: ConfigOption = Path("config"), as_json: JsonOption = Fa
     from config import recording
     from monitors import calendars
 
-    config.commands.validate(config_dir, journeys.definitions(), [calendars.check, recording.check], as_json=as_json)
+    config.commands.validate(config_dir, journeys.known_journeys, [calendars.check, recording.check], as_json=as_json)
 
 
 @app.callback(invoke_without_command=True)

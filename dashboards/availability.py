@@ -34,6 +34,8 @@ _BUDGET = f"(1 - max by (system) ({select(metrics.OBJECTIVE, system='$system')})
 _BURN_UNIT = "\N{MULTIPLICATION SIGN}"
 """A burn rate is a multiple of what the objective allows."""
 
+_LOOKED = f"max({select(metrics.INTERVAL, **_SCOPE)})"
+
 _COVERED: Steps = [(None, palette.BAD), (0.9, palette.WARNING), (0.99, palette.GOOD)]
 
 _PURPOSE = """
@@ -69,6 +71,7 @@ def build(configuration: Configuration) -> JsonObject:
         Band(min(16, 3 + len(systems)), [_table(measured)]),
         Band(8, [_burn(measured, systems), latency_by_probe(probes, **_SCOPE)]),
         Band(8, [_ages(probes), _without_verdict()]),
+        Band(5, [_unanswered(probes), _certificates(probes)]),
         Section("The monitor itself", _instrument(), "Is the instrument healthy?", collapsed=True),
     ]
     return dashboard(
@@ -198,6 +201,31 @@ def _ages(colours: dict[str, str]) -> Panel:
     )
 
 
+def _unanswered(colours: dict[str, str]) -> Panel:
+    waiting = f"max by (probe) ({select(metrics.OLDEST_UNANSWERED, **_SCOPE)})"
+    return time_series(
+        "Age of the oldest unanswered message",
+        "Since when does a return message not come?",
+        [Query(or_zero(waiting, _LOOKED, probe=NOTHING), "{{probe}}")],
+        unit="s",
+        decimals=0,
+        colours=colours | {NOTHING: palette.GOOD},
+        ranked=True,
+    )
+
+
+def _certificates(colours: dict[str, str]) -> Panel:
+    left = f"min by (probe) ({select(metrics.CERTIFICATE_EXPIRY, **_SCOPE)}) - time()"
+    return bars(
+        "Certificates are valid for",
+        "Which certificate expires first? 'none' where no probe reads one.",
+        [Query(f"sort({or_zero(left, _LOOKED, probe=NOTHING)})", "{{probe}}", instant=True)],
+        unit="s",
+        colours=colours | {NOTHING: palette.UNKNOWN},
+        decimals=0,
+    )
+
+
 def _without_verdict() -> Panel:
     per_second = rate(metrics.UNKNOWN, RATE, **_SCOPE)
     unknown = or_zero(f"60 * {total(per_second, 'cause')} > 0", total(per_second), cause=NOTHING)
@@ -214,6 +242,7 @@ def _instrument() -> list[Band]:
     return [
         Band(7, [_lateness(), _loop_lag(), _ledger_writes()]),
         Band(10, [_skipped(), _schedule(), _windows(), _versions(), _config_age()], [5, 9, 4, 3, 3]),
+        Band(7, [_references(), _descriptors(), _reloaded()], [10, 10, 4]),
     ]
 
 
@@ -244,6 +273,37 @@ def _ledger_writes() -> Panel:
         [Query(quantile(0.99, metrics.LEDGER_WRITE, RATE), "p99")],
         unit="s",
         colours=palette.PERCENTILES,
+    )
+
+
+def _references() -> Panel:
+    return time_series(
+        "Reference targets that answer",
+        "Is the monitor's own network up? At 0 every failure is unknown; -1 where none are configured.",
+        [Query(f"sum({select(metrics.REFERENCE_UP)}) or vector(-1)", "answering")],
+        decimals=0,
+        colours={"answering": palette.NEUTRAL},
+    )
+
+
+def _descriptors() -> Panel:
+    used = f"max({select(metrics.OPEN_DESCRIPTORS)} / {select(metrics.DESCRIPTOR_LIMIT)})"
+    return time_series(
+        "Descriptors in use",
+        "Can the monitor still open connections? Above 95 % a failure is unknown.",
+        [Query(used, "in use")],
+        unit="percentunit",
+        colours={"in use": palette.NEUTRAL},
+    )
+
+
+def _reloaded() -> Panel:
+    return stat(
+        "Last reload",
+        "Was the configuration taken at the last reload?",
+        [Query(f"min({select(metrics.CONFIG_RELOADED)})", instant=True)],
+        steps=[(None, palette.BAD), (1, palette.GOOD)],
+        labels={0: ("refused", palette.BAD), 1: ("taken", palette.GOOD)},
     )
 
 

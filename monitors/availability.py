@@ -6,175 +6,153 @@ import json
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from contextlib import ExitStack
+from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 from pydantic_core import PydanticCustomError
 
 from config import Configuration
-from config.commands import ConfigOption, Exit, JsonOption, load_or_exit
+from config.commands import ConfigOption, Exit, JsonOption, choose, load_or_exit
 from config.fields import parse_duration
-from monitors.accounting import RULE, Account, account
+from monitors.availability_report import Report, report
+from monitors.availability_view import as_csv, as_data, as_tables, notes, rules
 from monitors.ledger import Ledger, LedgerError
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from monitors.periods import Period, Unit, calendar
+from monitors.window_commands import known_moment
 
 DEFAULT_LEDGER = Path("data/ledger.sqlite")
 DEFAULT_PERIOD = "30d"
-NO_DATA = "no data"
-
-_HEADINGS = (
-    *("Objective", "Excluding\nplanned", "Including\nplanned", "Coverage"),
-    *("Budget\nleft", "Minutes\nleft", "Good\nruns", "Bad\nruns", "Met"),
-)
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """The accounts of every system from `start` to `end` (Unix seconds), as measured from one vantage point."""
+class By(StrEnum):
+    """Into which parts a period is split."""
 
-    start: float
-    end: float
-    vantage: str
-    accounts: Sequence[Account]
-
-    @property
-    def answer(self) -> Exit:
-        """NO if a system misses its objective; else INVALID if one has no data, for nobody can tell; else GOOD."""
-        met = [item.met for item in self.accounts]
-        if False in met:
-            return Exit.NO
-        return Exit.INVALID if None in met else Exit.GOOD
-
-
-def report(ledger: Ledger, configuration: Configuration, start: float, end: float, now: float) -> Report:
-    """Account for every system of the estate in the whole minutes that [start, end) touches (Unix seconds).
-
-    The period begins at the earliest when the first probe was scheduled, and ends at the latest `now`. Raises
-    `LedgerError`.
-    """
-    start = max(start, ledger.first_scheduled() or start) // 60 * 60
-    end = max(start, min(math.ceil(end / 60) * 60, now))
-    first, last = int(start // 60), math.ceil(end / 60)
-    tallies = ledger.minutes(first, last, now=now, step=max(1, last - first))
-    accounts = [
-        account(tallies, name, system.objective.measured_by, system.objective.target, (end - start) / 60)
-        for name, system in configuration.systems.items()
-    ]
-    return Report(start, end, ledger.vantage, accounts)
-
-
-def as_data(report: Report) -> dict[str, Any]:
-    """Return the report as plain data for a machine; ratios are 0 to 1, null where there is no data."""
-    return {
-        "from": _iso(report.start),
-        "to": _iso(report.end),
-        "vantage": report.vantage,
-        "rule": RULE,
-        "systems": [
-            {
-                "system": item.system,
-                "objective": item.objective,
-                "met": item.met,
-                "availability_excluding_planned": item.excluding_planned,
-                "availability_including_planned": item.including_planned,
-                "coverage": item.coverage,
-                "budget_left": item.budget_left,
-                "budget_minutes": item.budget_minutes,
-                "budget_minutes_left": item.budget_minutes_left,
-                "good": item.good,
-                "bad": item.bad,
-                "unknown": item.unknown,
-                "expected": item.expected,
-            }
-            for item in report.accounts
-        ],
-    }
-
-
-def as_table(report: Report) -> Table:
-    """Return the report as a table for people."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    title = f"Availability from {_iso(report.start)} to {_iso(report.end)}, seen from {report.vantage}"
-    table = Table(title=title, box=SIMPLE_HEAD)
-    table.add_column("System", no_wrap=True)
-    for heading in _HEADINGS:
-        table.add_column(heading, justify="right")
-    for item in report.accounts:
-        table.add_row(
-            item.system,
-            f"{item.objective * 100:g} %",
-            percent(item.excluding_planned),
-            percent(item.including_planned),
-            percent(item.coverage, 1),
-            *_budget(item),
-            f"{item.good:,}",
-            f"{item.bad:,}",
-            {True: "yes", False: "[bold red]no[/]", None: "?"}[item.met],
-        )
-    return table
-
-
-def percent(ratio: float | None, digits: int = 3) -> str:
-    """Write a ratio as a percentage, cut and not rounded: 100 % only where nothing is missing."""
-    if ratio is None:
-        return NO_DATA
-    scale = 10 ** (digits + 2)
-    return f"{math.floor(ratio * scale + 1e-6) / scale * 100:.{digits}f} %"
+    DAY = "day"
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
 
 
 def availability(
-    ledger: Annotated[Path, typer.Option(help="The ledger of a monitor.", metavar="FILE")] = DEFAULT_LEDGER,
+    ledger: Annotated[
+        list[Path] | None,
+        typer.Option(help=f"The ledger of a monitor; several are merged. [default: {DEFAULT_LEDGER}]", metavar="FILE"),
+    ] = None,
+    year: Annotated[str | None, typer.Option(help="A calendar year: 2026.", metavar="YEAR")] = None,
+    quarter: Annotated[str | None, typer.Option(help="A quarter: 2026-Q1.", metavar="QUARTER")] = None,
+    month: Annotated[str | None, typer.Option(help="A month: 2026-03.", metavar="MONTH")] = None,
+    day: Annotated[str | None, typer.Option(help="A day: 2026-03-29.", metavar="DAY")] = None,
+    last: Annotated[
+        str | None, typer.Option(help=f"A length of time until now; default: {DEFAULT_PERIOD}.", metavar="DURATION")
+    ] = None,
     since: Annotated[
         str | None, typer.Option("--from", help="Begin, such as 2026-03-01T00:00+01:00.", metavar="TIME")
     ] = None,
     until: Annotated[str | None, typer.Option("--to", help="End; default: now.", metavar="TIME")] = None,
-    last: Annotated[
-        str | None, typer.Option(help=f"Length, in place of --from; default: {DEFAULT_PERIOD}.", metavar="DURATION")
+    by: Annotated[By | None, typer.Option(help="Also by parts of the calendar.")] = None,
+    system: Annotated[list[str] | None, typer.Option(help="Only this system; may be repeated.", metavar="ID")] = None,
+    as_known_on: Annotated[
+        str | None, typer.Option(help="What would have been printed at the end of that day.", metavar="DATE")
     ] = None,
     config: ConfigOption = Path("config"),
     as_json: JsonOption = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV for a spreadsheet.")] = False,
 ) -> None:
     """Print each system's availability with and without planned time, its coverage, and what is left of its budget.
+
+    Days, months, quarters and years are those of Europe/Amsterdam. docs/availability.md says how figures are computed.
 
     \b
     Exit code:
       0 every objective is met
       1 an objective is missed
       2 wrong use, or no such ledger
-      3 no objective is missed, but a system has no data
+      3 no objective is missed, but a system has no data, or too little
 
     \b
     Examples:
       piekwacht availability --last 30d
-      piekwacht availability --from 2026-03-01T00:00+01:00 --json
+      piekwacht availability --year 2026 --by month
+      piekwacht availability --quarter 2026-Q1 --as-known-on 2026-04-15 --json
+      piekwacht availability --month 2026-03 --ledger ams.sqlite --ledger utr.sqlite --ledger gro.sqlite
     """
     configuration = load_or_exit(config)
-    now = time.time()
-    start, end = _period(since, until, last, now)
-    try:
-        with Ledger.open(ledger, read_only=True) as record:
-            found = report(record, configuration, start, end, now)
-    except LedgerError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(Exit.USAGE) from None
+    for name in system or []:
+        choose("system", name, configuration.systems)
+    if as_json and csv:
+        raise typer.BadParameter("give --json or --csv, not both")
+    now, known_at = time.time(), None
+    if as_known_on is not None:
+        known_at = min(now, known_moment(as_known_on, "--as-known-on"))
+        now = known_at
+    named = {"year": year, "quarter": quarter, "month": month, "day": day}
+    period = _period({unit: text for unit, text in named.items() if text is not None}, since, until, last, now)
+    found = _gather(ledger or [DEFAULT_LEDGER], configuration, period, now, known_at, by, system)
     if as_json:
         typer.echo(json.dumps(as_data(found), indent=2))
+    elif csv:
+        typer.echo(as_csv(found), nl=False)
     else:
         _print(found)
     raise typer.Exit(found.answer)
 
 
-def _period(since: str | None, until: str | None, last: str | None, now: float) -> tuple[float, float]:
-    """Return start and end in Unix seconds, or exit with 2."""
-    if since is not None and last is not None:
-        raise typer.BadParameter("give --from or --last, not both")
+def _gather(
+    paths: Sequence[Path],
+    configuration: Configuration,
+    period: Period,
+    now: float,
+    known_at: float | None,
+    by: By | None,
+    systems: Sequence[str] | None,
+) -> Report:
+    """Open the ledgers and make the report, or exit with 2."""
+    try:
+        with ExitStack() as stack:
+            ledgers = [stack.enter_context(Ledger.open(path, read_only=True)) for path in paths]
+            _refuse_twins(ledgers)
+            unit: Unit | None = None if by is None else by.value
+            return report(ledgers, configuration, period, now=now, known_at=known_at, by=unit, systems=systems or None)
+    except LedgerError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(Exit.USAGE) from None
+
+
+def _refuse_twins(ledgers: Sequence[Ledger]) -> None:
+    """Raise `LedgerError` where two ledgers are of one vantage point: it would vote twice."""
+    seen: dict[str, Path] = {}
+    for each in ledgers:
+        if each.vantage in seen:
+            raise LedgerError(f"{seen[each.vantage]} and {each.path} are both of vantage point '{each.vantage}'")
+        seen[each.vantage] = each.path
+
+
+def _period(named: dict[str, str], since: str | None, until: str | None, last: str | None, now: float) -> Period:
+    """Return the period that was asked for, or exit with 2."""
+    given = [*(f"--{unit}" for unit in named), *(["--from"] if since else []), *(["--last"] if last else [])]
+    if len(given) > 1:
+        raise typer.BadParameter(f"give {' or '.join(given)}, not both")
+    if named:
+        ((unit, text),) = named.items()
+        if until is not None:
+            raise typer.BadParameter(f"give --{unit} or --to, not both")
+        try:
+            period = calendar(unit, text)  # type: ignore[arg-type]
+        except ValueError as error:
+            raise typer.BadParameter(f"--{unit}: {error}") from None
+    else:
+        period = _between(since, until, last, now)
+    if not period.start < min(period.end, math.ceil(now / 60)):
+        raise typer.BadParameter("the period must begin before it ends, and before now")
+    return period
+
+
+def _between(since: str | None, until: str | None, last: str | None, now: float) -> Period:
+    """Return a period between two moments, in whole minutes that it touches."""
     end = now if until is None else _moment(until, "--to")
     if since is not None:
         start = _moment(since, "--from")
@@ -183,9 +161,7 @@ def _period(since: str | None, until: str | None, last: str | None, now: float) 
             start = end - parse_duration(last or DEFAULT_PERIOD)
         except PydanticCustomError as error:
             raise typer.BadParameter(f"--last: expected {error.message()}, not {last!r}") from None
-    if not start < min(end, now):
-        raise typer.BadParameter("the period must begin before it ends, and before now")
-    return max(0.0, start), end
+    return Period(last or ("" if since else DEFAULT_PERIOD), int(max(0.0, start) // 60), math.ceil(end / 60))
 
 
 def _moment(text: str, option: str) -> float:
@@ -205,16 +181,9 @@ def _print(report: Report) -> None:
     console = Console()
     if not console.is_terminal:
         console = Console(width=120)
-    console.print(as_table(report))
-    console.print(RULE)
-
-
-def _budget(item: Account) -> tuple[str, str]:
-    """Return what is left of the error budget: its share, and the minutes of all minutes."""
-    if item.budget_left is None:
-        return NO_DATA, f"of {item.budget_minutes:.2f}"
-    return f"{item.budget_left * 100:.1f} %", f"{item.budget_minutes_left:.2f} of {item.budget_minutes:.2f}"
-
-
-def _iso(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")
+    for table in as_tables(report):
+        console.print(table)
+    for note in notes(report):
+        console.print(note)
+    for rule in rules(report).values():
+        console.print(rule)

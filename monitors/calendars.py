@@ -1,10 +1,13 @@
 """Announced windows: read from iCalendar files, and what they mean for a run at a given moment. Pure.
 
 An event of `config/maintenance/*.ics` is a window when it is confirmed: `STATUS:CANCELLED` and `STATUS:TENTATIVE`
-announce nothing. `CATEGORIES` names the systems; the category `aftermath` makes it the structural repair after a
-disruption, announced beforehand and yet counted as unplanned (2022-12-douane-communication-protocol). Start and end are
-moments: local times are turned into Unix time before anything is compared, so a window from 00:00 to 08:00 takes seven
-or nine hours when the clock changes in it.
+announce nothing. `CATEGORIES` names the systems, and the kind of window where it is not planned work: `aftermath` is
+the structural repair after a disruption, announced beforehand and yet counted as unplanned
+(2022-12-douane-communication-protocol); `closed` is a time in which there is no service, beside the weekly hours. Start
+and end are moments: local times are turned into Unix time before anything is compared, so a window from 00:00 to 08:00
+takes seven or nine hours when the clock changes in it.
+
+Weekly service hours are windows too, of the kind `hours`: in force from their start, until later ones start.
 """
 
 from __future__ import annotations
@@ -16,9 +19,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from config import ConfigError, Configuration, Problem
+from config.hours import ALWAYS, Holidays, Hours, Opening
 from monitors.verdict import Window
 
-WindowKind = Literal["planned", "aftermath"]
+WindowKind = Literal["planned", "aftermath", "closed", "hours"]
+KINDS: tuple[WindowKind, ...] = ("aftermath", "closed")
+"""Categories of an event that are no system."""
+FOREVER = 32_503_680_000.0
+"""The end of what has none: the year 3000."""
+ROUND_THE_CLOCK = Opening(Hours.parse(ALWAYS), Holidays())
 
 Component = Any
 """A component of icalendar; its properties are a union of thirty types."""
@@ -30,7 +39,8 @@ _MOMENT = "a date and time with a known TZID or in UTC, such as DTSTART;TZID=Eur
 class AnnouncedWindow:
     """One occurrence of an announced window, [start, end) in Unix seconds.
 
-    `uid` names this occurrence: it stays the same when the occurrence is moved.
+    `uid` names this occurrence: it stays the same when the occurrence is moved. The `summary` of service hours is the
+    hours themselves.
     """
 
     start: float
@@ -41,14 +51,23 @@ class AnnouncedWindow:
     summary: str
 
 
-def classify(now: float, system: str, windows: Iterable[AnnouncedWindow], last_good: float | None) -> Window:
+def classify(
+    now: float,
+    system: str,
+    windows: Iterable[AnnouncedWindow],
+    last_good: float | None,
+    opening: Opening = ROUND_THE_CLOCK,
+) -> Window:
     """Return the kind of time at `now` for a system whose last passing run started at `last_good` (None: never).
 
     From the announced end of planned work on, the time is overrun until the first run passes: stretched maintenance
-    counts. Where windows overlap, aftermath goes before planned, so that no later announcement hides what counts.
+    counts. Where windows overlap, closed hours go first, and aftermath before planned, so that no later announcement
+    hides what counts. `opening` holds where no window says which hours do.
     """
     mine = [window for window in windows if system in window.systems]
     running = {window.kind for window in mine if window.start <= now < window.end}
+    if "closed" in running or not opening_at(now, mine, opening).open_at(now):
+        return Window.CLOSED
     if "aftermath" in running:
         return Window.AFTERMATH
     if "planned" in running:
@@ -59,21 +78,39 @@ def classify(now: float, system: str, windows: Iterable[AnnouncedWindow], last_g
     return Window.NONE
 
 
+def opening_at(moment: float, windows: Iterable[AnnouncedWindow], opening: Opening) -> Opening:
+    """Return the service hours in force at a moment, of a system's own `windows`: those that started last.
+
+    `opening` is the answer where none says so. Before the first that do, there were no hours: open round the clock.
+    """
+    noted = sorted(window for window in windows if window.kind == "hours")
+    if not noted:
+        return opening
+    text = next((window.summary for window in reversed(noted) if window.start <= moment), ALWAYS)
+    return Opening(Hours.parse(text), opening.holidays)
+
+
 def announced(configuration: Configuration, start: float, end: float) -> list[AnnouncedWindow]:
     """Return every window of the configuration's calendars that touches [start, end), Unix seconds, in order of time.
 
     Raises `ConfigError` with every problem of every file.
     """
-    windows: list[AnnouncedWindow] = []
+    return sorted(window for _, window in announced_by_file(configuration, start, end).values())
+
+
+def announced_by_file(configuration: Configuration, start: float, end: float) -> dict[str, tuple[str, AnnouncedWindow]]:
+    """Return the same by uid, each with the name of its file. Raises `ConfigError`."""
+    windows: dict[str, tuple[str, AnnouncedWindow]] = {}
     problems: list[Problem] = []
     for path in configuration.calendars:
         try:
-            windows += windows_in(_read(path), str(path), configuration.systems, start, end)
+            found = windows_in(_read(path), str(path), configuration.systems, start, end)
+            windows |= {window.uid: (path.name, window) for window in found}
         except ConfigError as error:
             problems += error.problems
     if problems:
         raise ConfigError(problems)
-    return sorted(windows)
+    return windows
 
 
 def check(configuration: Configuration) -> list[Problem]:
@@ -157,12 +194,14 @@ def _complaints(event: Component, systems: Collection[str]) -> Iterator[tuple[st
 
 
 def _complaints_about_systems(categories: Collection[str], systems: Collection[str]) -> Iterator[tuple[str, str, str]]:
-    known = f"systems of the estate ({', '.join(systems)}), and 'aftermath' where it is one"
+    known = f"systems of the estate ({', '.join(systems)}), and 'aftermath' or 'closed' where it is one"
     for name in categories:
-        if name not in systems and name != "aftermath":
+        if name not in systems and name not in KINDS:
             yield "CATEGORIES", f"'{name}'", known
-    if not set(categories) - {"aftermath"}:
+    if not set(categories) - set(KINDS):
         yield "CATEGORIES", "no system", known
+    if set(KINDS) <= set(categories):
+        yield "CATEGORIES", "both 'aftermath' and 'closed'", "one of them"
 
 
 def _moment(event: Component, name: str) -> datetime | None:
@@ -189,8 +228,8 @@ def _window(event: Component, recurring: Collection[str]) -> AnnouncedWindow:
         start=event["DTSTART"].dt.timestamp(),
         end=event["DTEND"].dt.timestamp(),
         uid=uid,
-        kind="aftermath" if "aftermath" in categories else "planned",
-        systems=tuple(name for name in categories if name != "aftermath"),
+        kind=next((kind for kind in KINDS if kind in categories), "planned"),
+        systems=tuple(name for name in categories if name not in KINDS),
         summary=str(event.get("SUMMARY", "")),
     )
 

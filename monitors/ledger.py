@@ -1,20 +1,26 @@
 """The record of the monitor: one SQLite file that survives `kill -9` at any moment.
 
 What it holds
-    minutes     good, bad and unknown runs for each probe, minute and window
+    minutes     good, bad and unknown runs for each probe and minute, and the same summed by the hour
     totals      the same and more as counters that never go down, for the exporter
     states      when each probe last ran, last passed, and whether its last verdict was a pass
     schedules   which probe was due when, as revisions that are only ever added
-    windows     announced maintenance, as revisions that are only ever added
+    windows     announced maintenance and its corrections, as revisions that are only ever added
+    evidence    what the newest failures and a few other runs looked like
+    sightings   whenever a probe begins to pass, to fail or to be silent; incidents are made of them
 
 A ledger belongs to one vantage point (`vantage`, fixed when the file is made). One monitor writes it at a time: it
-holds a lock on `<path>-lock`. Any number of readers may open it meanwhile with `read_only=True`.
+holds a lock on `<path>-lock`. Any number of readers may open it meanwhile, and windows may be corrected.
 
 Expected runs
     A schedule says that a probe is due at every Unix time  t = phase + k · interval  (its slots), from the moment of
     the revision until the next revision of that probe. A run belongs to the slot at which it started, and a slot to the
     minute in which it lies, so a slot is counted once: an undisturbed monitor reaches exactly the expected number, in
-    partial first and last minutes too, and never exceeds it.
+    partial first and last minutes too.
+
+    A minute never holds more runs than it has slots. When the clock was set back, the same minutes come once more: what
+    was measured first stands, and further runs are `repeated`: in the counters, but not in the minutes. When it was set
+    forward, the minutes passed over were expected and have no run.
 
     Expected runs are not written but computed from the schedules. So a monitor that was killed cannot leave the number
     out: every slot between its last run and the next start was expected and has no run, which is missing coverage.
@@ -26,75 +32,46 @@ Expected runs
 
 from __future__ import annotations
 
-import fcntl
-import json
 import math
-import os
 import sqlite3
 import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
-from monitors.accounting import Tally
+from monitors import (
+    ledger_backup,
+    ledger_check,
+    ledger_counts,
+    ledger_evidence,
+    ledger_file,
+    ledger_schema,
+    ledger_sightings,
+    ledger_windows,
+)
+from monitors.accounting import Counts
 from monitors.calendars import AnnouncedWindow
+from monitors.ledger_counts import MinuteCounts, Room
+from monitors.ledger_file import LedgerError, upgrade
+from monitors.ledger_windows import WindowRevision
+from monitors.sightings import Sighting, Watch
 from monitors.slots import Revision, Schedule, Slots, slots_owed
 from monitors.totals import Batch, Durations, Probe, State, Totals
-from monitors.verdict import Run, Window
+from monitors.verdict import Run
 
-__all__ = ["Durations", "Ledger", "LedgerError", "Schedule", "State", "Totals"]
+__all__ = ["Durations", "Ledger", "LedgerError", "Schedule", "State", "Totals", "WindowRevision", "upgrade"]
 
-APPLICATION_ID = 0x5069656B  # "Piek" in the header of the file
-SCHEMA_VERSION = 1
 WRITE_DELAY = 5.0
 """Seconds within which a finished run must be in the ledger."""
 
-_SCHEMA = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE probes (id INTEGER PRIMARY KEY, system TEXT NOT NULL, probe TEXT NOT NULL, UNIQUE (system, probe)) STRICT;
-CREATE TABLE schedules (
-    revision INTEGER PRIMARY KEY, probe INTEGER NOT NULL REFERENCES probes, since_ms INTEGER NOT NULL,
-    interval_ms INTEGER, phase_ms INTEGER  -- NULL: not scheduled any more
-) STRICT;
-CREATE INDEX schedules_of_probe ON schedules (probe, since_ms, revision);
-CREATE TABLE minutes (
-    minute INTEGER NOT NULL, probe INTEGER NOT NULL REFERENCES probes, window TEXT NOT NULL,
-    good INTEGER NOT NULL, bad INTEGER NOT NULL, unknown INTEGER NOT NULL, PRIMARY KEY (minute, probe, window)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE totals (
-    probe INTEGER NOT NULL REFERENCES probes, kind TEXT NOT NULL, label TEXT NOT NULL, value REAL NOT NULL,
-    PRIMARY KEY (probe, kind, label)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE states (
-    probe INTEGER PRIMARY KEY REFERENCES probes, last_run REAL NOT NULL, last_success REAL, passed INTEGER
-) STRICT;
-CREATE TABLE windows (
-    revision INTEGER PRIMARY KEY, known_at REAL NOT NULL, uid TEXT NOT NULL, kind TEXT NOT NULL, systems TEXT NOT NULL,
-    starts REAL NOT NULL, ends REAL NOT NULL, summary TEXT NOT NULL, withdrawn INTEGER NOT NULL
-) STRICT;
-CREATE INDEX windows_of_uid ON windows (uid, revision)
-"""
-
 _ADD_SCHEDULE = "INSERT INTO schedules (probe, since_ms, interval_ms, phase_ms) VALUES (?, ?, ?, ?)"
-_SLOTS_THEN = """
-SELECT interval_ms, phase_ms FROM schedules WHERE probe = ? AND since_ms <= ?
-ORDER BY since_ms DESC, revision DESC LIMIT 1
-"""
 _SCHEDULES = """
 SELECT system, probes.probe, since_ms, interval_ms, phase_ms FROM schedules JOIN probes ON id = schedules.probe
 ORDER BY since_ms, revision
-"""
-_ADD_MINUTE = """
-INSERT INTO minutes (minute, probe, window, good, bad, unknown) VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET good = good + excluded.good, bad = bad + excluded.bad, unknown = unknown + excluded.unknown
-"""
-_SUM_MINUTES = """
-SELECT :start + (minute - :start) / :step * :step AS block, system, probes.probe, window,
-    sum(good), sum(bad), sum(unknown)
-FROM minutes JOIN probes ON id = minutes.probe WHERE minute >= :start AND minute < :end GROUP BY block, id, window
 """
 _ADD_TOTAL = """
 INSERT INTO totals (probe, kind, label, value) VALUES (?, ?, ?, ?)
@@ -102,85 +79,73 @@ ON CONFLICT DO UPDATE SET value = value + excluded.value
 """
 _SET_STATE = """
 INSERT INTO states (probe, last_run, last_success, passed) VALUES (?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET
-    passed = CASE WHEN excluded.last_run >= last_run THEN coalesce(excluded.passed, passed) ELSE passed END,
-    last_run = max(last_run, excluded.last_run),
-    last_success = coalesce(max(last_success, excluded.last_success), last_success, excluded.last_success)
+ON CONFLICT DO UPDATE SET passed = coalesce(excluded.passed, passed), last_run = excluded.last_run,
+    last_success = coalesce(excluded.last_success, last_success)
 """
 _TOTALS = "SELECT system, probes.probe, kind, label, value FROM totals JOIN probes ON id = totals.probe"
 _STATES = """
 SELECT system, probes.probe, last_run, last_success, passed FROM states JOIN probes ON id = states.probe
 """
-_ADD_WINDOW = """
-INSERT INTO windows (known_at, uid, kind, systems, starts, ends, summary, withdrawn) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-"""
-_LAST_WINDOW = """
-SELECT uid, kind, systems, starts, ends, summary, withdrawn FROM windows WHERE uid = ? ORDER BY revision DESC LIMIT 1
-"""
-_WINDOWS = """
-SELECT starts, ends, uid, kind, systems, summary FROM windows AS this WHERE NOT withdrawn
-AND revision = (SELECT max(revision) FROM windows WHERE uid = this.uid AND known_at <= ?)
-"""
-
-
-class LedgerError(Exception):
-    """The ledger cannot be used; the message says which file and why, for people."""
+Purpose = Literal["record", "correct", "read"]
 
 
 class Ledger:
     """An open ledger; also a context manager. Any method may be called from any thread."""
 
     def __init__(
-        self, path: Path, reader: sqlite3.Connection, writer: sqlite3.Connection | None, lock: int | None
+        self,
+        path: Path,
+        purpose: Purpose,
+        reader: sqlite3.Connection,
+        writer: sqlite3.Connection | None,
     ) -> None:
         self.path = path
-        self.vantage: str = reader.execute("SELECT value FROM meta WHERE name = 'vantage'").fetchone()[0]
+        self.vantage = ledger_file.vantage_of(reader)
+        self.version = ledger_schema.version_of(reader)
+        self._purpose = purpose
         self._reader = reader
         self._reading = threading.Lock()
         self._writer = writer
         self._writing = threading.Lock()
-        self._lock = lock
+        self._resources = ExitStack()
+        self._file = ledger_file.identity(path)
+        self._schedules = _revisions(reader)
+        past = ledger_sightings.since(reader, self.vantage, math.inf)
+        self._watch = Watch.resume(self.vantage, past, _states(reader))
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False, vantage: str = "local") -> Ledger:
-        """Open the ledger at `path`; a writer makes file and folder where they are missing.
+        """Open the ledger at `path` for the one monitor that writes it, or for reading.
 
-        `vantage` says where this monitor measures from; a reader takes what the file says. Raises `LedgerError` when
-        the ledger is missing (reader), locked by another monitor, of another vantage point, of a newer version,
+        The monitor makes file and folder where they are missing, and brings an older ledger up to date. `vantage` says
+        where it measures from; a reader takes what the file says. Raises `LedgerError` when the ledger is missing
+        (reader), locked by another monitor, of another vantage point, of a newer version (reader: of an older one too),
         damaged, unreadable or unwritable, or no ledger at all.
         """
-        if read_only and not path.is_file():
-            raise LedgerError(f"there is no ledger at {path}")
-        try:
-            with ExitStack() as undo:
-                writer = lock = None
-                if not read_only:
-                    _refuse_foreign(path)  # first: nothing is put beside a file of someone else
-                    lock = _lock(path, undo)
-                    writer = undo.enter_context(closing(_connect(path, "rwc")))
-                    _prepare(writer, path, vantage)
-                reader = undo.enter_context(closing(_connect(path, "ro")))
-                if read_only:
-                    _check(reader, path)
-                ledger = cls(path, reader, writer, lock)
-                if not read_only and ledger.vantage != vantage:
-                    raise LedgerError(f"{path} belongs to the vantage point '{ledger.vantage}', not to '{vantage}'")
-                undo.pop_all()
-                return ledger
-        except sqlite3.Error as error:
-            raise LedgerError(f"{path} is not a usable ledger: {error}") from error
-        except OSError as error:
-            raise LedgerError(f"{path} cannot be written: {error.strerror}") from error
+        return cls._open(path, "read" if read_only else "record", vantage)
+
+    @classmethod
+    def open_to_correct(cls, path: Path) -> Ledger:
+        """Open a ledger to enter windows, beside the monitor that writes it if there is one. Raises `LedgerError`."""
+        return cls._open(path, "correct", "")
+
+    @classmethod
+    def _open(cls, path: Path, purpose: Purpose, vantage: str) -> Ledger:
+        with ledger_file.explained(path), ExitStack() as undo:
+            writer = None
+            if purpose == "record":
+                writer = ledger_file.open_to_record(path, vantage, undo)
+            elif purpose == "correct":
+                writer = ledger_file.open_to_correct(path, undo)
+            reader = ledger_file.open_to_read(path, undo)
+            ledger = cls(path, purpose, reader, writer)
+            ledger._resources = undo.pop_all()
+            return ledger
 
     def close(self) -> None:
         """Close the file and release the lock. Closing twice is harmless."""
         with self._reading, self._writing:
-            self._reader.close()
-            if self._writer is not None:
-                self._writer.close()
-            if self._lock is not None:
-                os.close(self._lock)
-                self._lock = None
+            self._resources.close()
 
     def __enter__(self) -> Self:
         return self
@@ -197,77 +162,107 @@ class Ledger:
         Raises `LedgerError`.
         """
         wanted = {(schedule.system, schedule.probe): Slots.of(schedule) for schedule in schedules}
-        with self._transaction() as writer:
+        with self._transaction("record") as writer:
             known = _revisions(writer)
             for probe in {**wanted, **known}:
                 past, slots = known.get(probe, []), wanted.get(probe)
                 if slots == (past[-1].slots if past else None):
                     continue
+                number = _number(writer, probe)
                 since_ms = max([round(at * 1000), *(revision.since_ms for revision in past)])
+                last = ledger_counts.last_minute(writer, number)
+                if last is not None and last > since_ms // 60_000:  # the clock was ahead: those minutes stand
+                    since_ms = (last + 1) * 60_000
                 timing = (slots.interval_ms, slots.phase_ms) if slots else (None, None)
-                writer.execute(_ADD_SCHEDULE, (_id(writer, probe), since_ms, *timing))
+                writer.execute(_ADD_SCHEDULE, (number, since_ms, *timing))
+            schedules_now = _revisions(writer)
+        self._schedules = schedules_now
 
     def record(self, runs: Sequence[Run], skipped: Sequence[Probe] = ()) -> None:
-        """Add finished runs, and the probes of runs not started because the previous one was still going.
+        """Add finished runs, each probe's in order, and the probes of runs not started: the previous one still went on.
 
         One durable transaction: when this returns, the batch is on disk; when it raises, nothing of it is. Give several
         runs at once where you can: 50 in one batch cost about as much as six batches of one. Raises `LedgerError`.
         """
         if not runs and not skipped:
             return
-        with self._transaction() as writer:
-            batch = Batch()
+        with self._transaction("record") as writer:
+            batch, room, watch = Batch(), Room(writer, self._schedules), self._watch.fork()
             for run in runs:
-                number = _id(writer, (run.system, run.probe))
-                batch.add(number, _minute(writer, number, run.started), run)
+                number = _number(writer, (run.system, run.probe))
+                batch.add(number, room.take(number, run), run)
+                ledger_sightings.add(writer, number, watch.see(run, self._interval(run)))
             for probe in skipped:
-                batch.skip(_id(writer, probe))
-            writer.executemany(_ADD_MINUTE, [(*key, *counts) for key, counts in batch.minutes.items()])
+                batch.skip(_number(writer, probe))
+            ledger_counts.add(writer, batch)
             writer.executemany(_ADD_TOTAL, [(*key, value) for key, value in batch.counters.items()])
             writer.executemany(_SET_STATE, batch.states)
+        self._watch = watch
 
     def totals(self) -> Totals:
         """Return every counter and state in one consistent read (a few hundred rows). Raises `LedgerError`."""
         with self._snapshot() as reader:
             counters = reader.execute(_TOTALS).fetchall()
-            states = reader.execute(_STATES).fetchall()
-        return Totals.of(
-            counters,
-            {
-                (system, probe): State(last_run, last_success, None if passed is None else bool(passed))
-                for system, probe, last_run, last_success, passed in states
-            },
-        )
+            states = _states(reader)
+        return Totals.of(counters, states)
 
-    def minutes(self, start: int, end: int, *, now: float, step: int = 1) -> list[Tally]:
-        """Return what was counted and expected in the minutes [start, end), `step` minutes summed into one row.
+    def states(self) -> dict[Probe, State]:
+        """Return the last run of each probe. Raises `LedgerError`."""
+        with self._snapshot() as reader:
+            return _states(reader)
 
-        `start` and `end` are Unix time // 60, `now` is the Unix time of the question. Rows are in order of minute,
-        system, probe and window. Runs that left no trace are expected in the row of `Window.NONE`. Raises
-        `LedgerError`.
+    def intervals(self) -> dict[Probe, float]:
+        """Return the seconds between two runs of each probe that is scheduled. Raises `LedgerError`."""
+        with self._snapshot() as reader:
+            last = {probe: past[-1].slots for probe, past in _revisions(reader).items()}
+        return {probe: slots.interval_ms / 1000 for probe, slots in last.items() if slots is not None}
+
+    def sightings(self, since: float) -> list[Sighting]:
+        """Return what is said of each probe at `since` (Unix seconds), and what has changed from then on, in order.
+
+        Raises `LedgerError`.
         """
         with self._snapshot() as reader:
-            revisions = _revisions(reader)
-            rows = reader.execute(_SUM_MINUTES, {"start": start, "end": end, "step": step}).fetchall()
-        counted: dict[tuple[int, str, str, str], Sequence[int]] = {tuple(row[:4]): row[4:] for row in rows}
-        recorded: dict[tuple[int, str, str], int] = defaultdict(int)
-        for block, system, probe, _, *counts in rows:
-            recorded[block, system, probe] += sum(counts)
-        lost: dict[tuple[int, str, str, str], int] = {}
+            return ledger_sightings.since(reader, self.vantage, since)
+
+    def counts(self, probe: Probe, edges: Sequence[int], *, now: float) -> list[Counts]:
+        """Return what was counted and expected of a probe in each [edges[i], edges[i + 1]), Unix time // 60 in order.
+
+        `now` is the Unix time of the question; a run that is there before it is owed counts as expected. Whole hours
+        come from their sums, the rest from minutes. Raises `LedgerError`.
+        """
         settled_ms = round((now - WRITE_DELAY) * 1000)
-        for (system, probe), history in revisions.items():
-            for block in range(start, end, step):
-                owed = slots_owed(history, block * 60_000, min(block + step, end) * 60_000, settled_ms)
-                missing = owed - recorded.get((block, system, probe), 0)
-                if missing > 0:
-                    lost[block, system, probe, Window.NONE] = missing
-        tallies = []
-        for key in sorted({**counted, **lost}):
-            block, system, probe, window = key
-            good, bad, unknown = counted.get(key, (0, 0, 0))
-            expected = good + bad + unknown + lost.get(key, 0)
-            tallies.append(Tally(block, system, probe, Window(window), good, bad, unknown, expected))
-        return tallies
+        with self._snapshot() as reader:
+            history, number = _history(reader, probe), _known_number(reader, probe)
+            recorded = list(ledger_counts.recorded(reader, number, edges))
+        return [
+            Counts(*counts, max(sum(counts), slots_owed(history, start * 60_000, end * 60_000, settled_ms)))
+            for counts, (start, end) in zip(recorded, pairwise(edges), strict=True)
+        ]
+
+    def minutes_of(self, probe: Probe, start: int, end: int) -> list[MinuteCounts]:
+        """Return (minute, good, bad, unknown) for each of the minutes [start, end) in which the probe ran, in order.
+
+        Minutes are Unix time // 60. Raises `LedgerError`.
+        """
+        with self._snapshot() as reader:
+            return ledger_counts.minutes(reader, _known_number(reader, probe), start, end)
+
+    def failing(self, probe: Probe, start: int, end: int) -> list[MinuteCounts]:
+        """Return (minute, good, bad, unknown) for each of the minutes [start, end) in which a run failed, in order.
+
+        They are found by an index of their own: a year takes a few milliseconds. Raises `LedgerError`.
+        """
+        with self._snapshot() as reader:
+            return ledger_counts.failing(reader, _known_number(reader, probe), start, end)
+
+    def first_good(self, probe: Probe, minute: int) -> int | None:
+        """Return the first minute (Unix time // 60) from `minute` on in which the probe passed, or None.
+
+        Raises `LedgerError`.
+        """
+        with self._snapshot() as reader:
+            return ledger_counts.first_good(reader, _known_number(reader, probe), minute)
 
     def first_scheduled(self) -> float | None:
         """Return the Unix time from which runs are expected, or None for an unused ledger. Raises `LedgerError`."""
@@ -275,15 +270,15 @@ class Ledger:
             since_ms: int | None = reader.execute("SELECT min(since_ms) FROM schedules").fetchone()[0]
         return None if since_ms is None else since_ms / 1000
 
-    def add_window(self, window: AnnouncedWindow, known_at: float, *, withdrawn: bool = False) -> None:
-        """Note an announced window as known at `known_at`; what is known already is not added again.
+    def add_window(
+        self, window: AnnouncedWindow, known_at: float, *, by: str, why: str, withdrawn: bool = False
+    ) -> bool:
+        """Note an announced window as known at `known_at`; return False for what is known already: it is not added.
 
-        Raises `LedgerError`.
+        `by` says who entered it, 'calendar: FILE' for iCalendar files. Raises `LedgerError`.
         """
-        row = (window.uid, window.kind, json.dumps(window.systems), window.start, window.end, window.summary, withdrawn)
-        with self._transaction() as writer:
-            if writer.execute(_LAST_WINDOW, (window.uid,)).fetchone() != row:
-                writer.execute(_ADD_WINDOW, (known_at, *row))
+        with self._transaction("correct") as writer:
+            return ledger_windows.add(writer, window, known_at, by=by, why=why, withdrawn=withdrawn)
 
     def windows(self, as_known_at: float | None = None) -> list[AnnouncedWindow]:
         """Return the windows as they were known then (None: now), in order: each uid's last revision, unless withdrawn.
@@ -291,18 +286,61 @@ class Ledger:
         Raises `LedgerError`.
         """
         with self._snapshot() as reader:
-            rows = reader.execute(_WINDOWS, (math.inf if as_known_at is None else as_known_at,)).fetchall()
-        return sorted(
-            AnnouncedWindow(start, end, uid, kind, tuple(json.loads(systems)), summary)
-            for start, end, uid, kind, systems, summary in rows
-        )
+            return ledger_windows.known(reader, as_known_at)
+
+    def window_history(self) -> list[WindowRevision]:
+        """Return every revision of every window in the order in which they were entered. Raises `LedgerError`."""
+        with self._snapshot() as reader:
+            return ledger_windows.history(reader)
+
+    def last_window_revision(self) -> int:
+        """Return a number that grows whenever a window is entered, by whomever: cheap to ask. Raises `LedgerError`."""
+        with self._snapshot() as reader:
+            number: int = reader.execute("SELECT coalesce(max(revision), 0) FROM windows").fetchone()[0]
+        return number
+
+    def keep_evidence(self, probe: Probe, started: float, verdict_json: str) -> None:
+        """Keep what a run looked like: a JSON object whose `verdict` is pass, fail or unknown.
+
+        Of each probe the newest are kept, failures longer. Raises `LedgerError`.
+        """
+        with self._transaction("record") as writer:
+            ledger_evidence.keep(writer, _number(writer, probe), started, verdict_json)
+
+    def evidence(self, probe: Probe) -> list[tuple[float, str]]:
+        """Return (started, JSON) of the kept runs of a probe, newest first. Raises `LedgerError`."""
+        with self._snapshot() as reader:
+            return ledger_evidence.newest(reader, _known_number(reader, probe))
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with the ledger, one line each; every page and every minute is read.
+
+        Raises `LedgerError`.
+        """
+        with self._snapshot() as reader:
+            histories = {_known_number(reader, probe): revisions for probe, revisions in _revisions(reader).items()}
+            return ledger_check.problems(reader, histories)
+
+    def copy_to(self, target: Path) -> None:
+        """Copy the ledger to a file while others write it; see `monitors.ledger_backup`. Raises `LedgerError`."""
+        with self._snapshot() as reader:
+            ledger_backup.copy(reader, self.path, target)
+
+    def _interval(self, run: Run) -> float:
+        """Return the seconds between two runs of this probe, 0 where none is scheduled."""
+        history = self._schedules.get((run.system, run.probe), [])
+        return history[-1].slots.interval_ms / 1000 if history and history[-1].slots else 0.0
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, purpose: Purpose) -> Iterator[sqlite3.Connection]:
         """Give the writing connection; commit durably at the end, or undo everything."""
         if self._writer is None:
             raise LedgerError(f"{self.path} was opened for reading only")
+        if purpose == "record" and self._purpose != "record":
+            raise LedgerError(f"{self.path} was opened to correct windows only")
         with self._writing:
+            if ledger_file.identity(self.path) != self._file:
+                raise LedgerError(f"{self.path} could not be written: the file was moved, removed or replaced")
             try:
                 with self._writer:
                     self._writer.execute("BEGIN IMMEDIATE")
@@ -322,93 +360,32 @@ class Ledger:
                 raise LedgerError(f"{self.path} could not be read: {error}") from error
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    uri = f"{path.resolve().as_uri()}?mode={mode}"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+def _known_number(connection: sqlite3.Connection, probe: Probe) -> int | None:
+    """Return the number of a probe, or None."""
+    row = connection.execute("SELECT id FROM probes WHERE system = ? AND probe = ?", probe).fetchone()
+    return None if row is None else int(row[0])
 
 
-def _lock(path: Path, undo: ExitStack) -> int:
-    """Take the lock that keeps a second monitor out; the kernel releases it however this process ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = os.open(path.with_name(path.name + "-lock"), os.O_RDWR | os.O_CREAT, 0o644)
-    undo.callback(os.close, lock)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.read(lock, 20).decode().strip()
-        raise LedgerError(f"{path} is in use by another monitor (process {holder})") from None
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, str(os.getpid()).encode(), 0)
-    return lock
-
-
-def _refuse_foreign(path: Path) -> None:
-    """Raise `LedgerError` for what is certainly no ledger; one that another monitor is just filling is none yet.
-
-    Nothing remains beside the file: a connection that may write takes SQLite's own files away when it is closed.
-    """
-    if not path.exists():
-        return
-    if not path.is_file():
-        raise LedgerError(f"{path} is not a ledger")
-    with closing(_connect(path, "rw")) as connection:
-        if not _is_empty(connection):
-            _check_kind(connection, path)
-
-
-def _is_empty(connection: sqlite3.Connection) -> bool:
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    return bool(tables == 0)
-
-
-def _prepare(writer: sqlite3.Connection, path: Path, vantage: str) -> None:
-    """Check the file, or fill an empty one in one transaction; only then touch its settings."""
-    new = _is_empty(writer)
-    if not new:
-        _check(writer, path)
-    writer.execute("PRAGMA journal_mode = WAL")
-    writer.execute("PRAGMA synchronous = FULL")
-    writer.execute("PRAGMA foreign_keys = ON")
-    if new:
-        with writer:
-            writer.execute("BEGIN IMMEDIATE")
-            for statement in _SCHEMA.split(";"):
-                writer.execute(statement)
-            writer.execute("INSERT INTO meta VALUES ('vantage', ?)", (vantage,))
-            writer.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            writer.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
-
-def _check_kind(connection: sqlite3.Connection, path: Path) -> None:
-    if connection.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,):
-        raise LedgerError(f"{path} is not a ledger")
-
-
-def _check(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise `LedgerError` unless this is an undamaged ledger of a known version."""
-    _check_kind(connection, path)
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > SCHEMA_VERSION:
-        raise LedgerError(f"{path} is of a newer version ({version}) than this program knows ({SCHEMA_VERSION})")
-    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if verdict != "ok":
-        raise LedgerError(f"{path} is damaged: {verdict}")
-
-
-def _id(writer: sqlite3.Connection, probe: Probe) -> int:
+def _number(writer: sqlite3.Connection, probe: Probe) -> int:
     """Return the number of a probe; a new one gets the next."""
-    writer.execute("INSERT OR IGNORE INTO probes (system, probe) VALUES (?, ?)", probe)
-    number: int = writer.execute("SELECT id FROM probes WHERE system = ? AND probe = ?", probe).fetchone()[0]
+    number = _known_number(writer, probe)
+    if number is None:
+        number = writer.execute("INSERT INTO probes (system, probe) VALUES (?, ?)", probe).lastrowid
+    assert number is not None
     return number
 
 
-def _minute(connection: sqlite3.Connection, number: int, started: float) -> int:
-    """Return the minute (Unix time // 60) of the slot at which a run started, or of its start where none was due."""
-    started_ms = round(started * 1000)
-    row = connection.execute(_SLOTS_THEN, (number, started_ms)).fetchone()
-    if row is not None and row[0] is not None:
-        started_ms = Slots(*row).at(started_ms)
-    return started_ms // 60_000
+def _states(connection: sqlite3.Connection) -> dict[Probe, State]:
+    """Return the last run of each probe."""
+    return {
+        (system, probe): State(last_run, last_success, None if passed is None else bool(passed))
+        for system, probe, last_run, last_success, passed in connection.execute(_STATES)
+    }
+
+
+def _history(connection: sqlite3.Connection, probe: Probe) -> list[Revision]:
+    """Return the history of one schedule, oldest revision first."""
+    return _revisions(connection).get(probe, [])
 
 
 def _revisions(connection: sqlite3.Connection) -> dict[Probe, list[Revision]]:

@@ -34,6 +34,15 @@ PHASES = Metric(
 SUCCESS = Metric("piekwacht_probe_success", "gauge", "1 if the last run with a verdict passed, else 0", PROBE)
 LAST_RUN = Metric("piekwacht_probe_last_run_timestamp_seconds", "gauge", "When the last run started", PROBE)
 LAST_SUCCESS = Metric("piekwacht_probe_last_success_timestamp_seconds", "gauge", "When the last pass started", PROBE)
+CERTIFICATE_EXPIRY = Metric(
+    "piekwacht_certificate_expiry_timestamp_seconds", "gauge", "When the first certificate of the chain expires", PROBE
+)
+OLDEST_UNANSWERED = Metric(
+    "piekwacht_message_oldest_unanswered_seconds",
+    "gauge",
+    "Age of the oldest message whose return has not come, 0 if there is none",
+    PROBE,
+)
 INTERVAL = Metric("piekwacht_probe_interval_seconds", "gauge", "How often the probe runs", PROBE)
 
 OBJECTIVE = Metric(
@@ -63,6 +72,14 @@ LEDGER_WRITE = Metric(
     "Duration of durable ledger writes",
     (),
     (0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0),
+)
+REFERENCE_UP = Metric(
+    "piekwacht_reference_up", "gauge", "1 if the reference target took the last connection, else 0", ("reference",)
+)
+OPEN_DESCRIPTORS = Metric("piekwacht_open_descriptors", "gauge", "File descriptors that the monitor has open")
+DESCRIPTOR_LIMIT = Metric("piekwacht_descriptor_limit", "gauge", "File descriptors that the monitor may have open")
+CONFIG_RELOADED = Metric(
+    "piekwacht_config_last_reload_successful", "gauge", "1 if the last reload took its configuration, else 0"
 )
 CONFIG_LOADED = Metric("piekwacht_config_last_load_timestamp_seconds", "gauge", "When the configuration was read")
 BUILD = Metric("piekwacht_build_info", "gauge", "1; the version is in the label", ("version",))

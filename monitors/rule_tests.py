@@ -29,14 +29,14 @@ Labels = dict[str, str]
 class Case:
     """Which series differ from a healthy estate, and which alerts fire at which minute.
 
-    `also` adds series of a second vantage point, which stops. `absent` lists queries that must return nothing at the
+    `also` adds series of other vantage points. `absent` lists queries that must return nothing at the
     last minute that `firing` names.
     """
 
     name: str
     changed: Mapping[Series, str]
     firing: Mapping[int, list[Labels]]
-    also: Mapping[Series, str] = field(default_factory=dict)
+    also: Mapping[str, Mapping[Series, str]] = field(default_factory=dict)
     absent: list[str] = field(default_factory=list)
 
     @property
@@ -59,6 +59,9 @@ def build(configuration: Configuration, rules_file: str) -> dict[str, Any]:
         _without_verdict(system, probes),
         _silent_vantage(probes),
     ]
+    for name, one in configuration.systems.items():
+        if one.quorum > 1:
+            cases += _quorum(name, one.objective.measured_by, one.quorum)
     return {
         "rule_files": [rules_file],
         "evaluation_interval": "1m",
@@ -140,8 +143,43 @@ def _silent_vantage(probes: list[str]) -> Case:
         "one of two vantage points that stops makes a ticket, and the other goes on",
         {},
         {20: [], 40: [ticket]},
-        also={(INTERVAL, probe, ""): f"15+0x{20 * SAMPLES_PER_MINUTE} stale" for probe in probes},
+        also={ELSEWHERE: {(INTERVAL, probe, ""): f"15+0x{20 * SAMPLES_PER_MINUTE} stale" for probe in probes}},
     )
+
+
+def _quorum(system: str, probes: list[str], quorum: int) -> list[Case]:
+    """With one vantage point more than the quorum: too few see an outage, enough do, or the others are blind."""
+    page = {"alertname": "AvailabilityBurnsFast", "severity": "page", "system": system}
+    ticket = {"alertname": "AvailabilityBurnsSlowly", "severity": "ticket", "system": system}
+    outage = {(FAILURES, probe, "none"): counter((30, 0), (10, 1)) for probe in probes}
+    healthy = {(FAILURES, probe, "none"): counter((40, 0)) for probe in probes}
+    runs = {(RUNS, probe, "none"): counter((40, 1)) for probe in probes}
+    blind = {(RUNS, probe, "none"): counter((40, 0)) for probe in probes}
+    others = [f"{ELSEWHERE}-{number}" for number in range(1, quorum + 1)]
+
+    def seen_by(failing: int) -> dict[str, dict[Series, str]]:
+        return {other: runs | (outage if number < failing else healthy) for number, other in enumerate(others, start=1)}
+
+    return [
+        Case(
+            f"{system}: an outage that {quorum - 1} of {quorum + 1} vantage points see is a ticket, not a page",
+            outage,
+            {30: [], 40: [ticket]},
+            also=seen_by(quorum - 1),
+        ),
+        Case(
+            f"{system}: an outage that {quorum} of {quorum + 1} vantage points see pages",
+            outage,
+            {30: [], 40: [page, ticket]},
+            also=seen_by(quorum),
+        ),
+        Case(
+            f"{system}: a vantage point that is blind has no vote, and the one that sees decides alone",
+            outage,
+            {30: [], 40: [page, ticket]},
+            also=dict.fromkeys(others, healthy | blind),
+        ),
+    ]
 
 
 def counter(*stretches: tuple[float, int]) -> str:
@@ -181,7 +219,7 @@ def _test(case: Case, configuration: Configuration) -> dict[str, Any]:
         "interval": "15s",
         "input_series": [
             {"series": _name(one, vantage, configuration), "values": values}
-            for vantage, group in ((VANTAGE, series), (ELSEWHERE, case.also))
+            for vantage, group in {VANTAGE: series, **case.also}.items()
             for one, values in group.items()
         ],
         "promql_expr_test": checks,

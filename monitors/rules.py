@@ -4,15 +4,22 @@ A pair of burn-rate windows fires when
 
     error ratio (long)  > factor * budget   and   error ratio (short) > factor * budget   and   failures (long) ≥ floor
 
-with budget = 1 - objective. Maintenance needs no gate here: each run carries the window it was measured in, and only
-unplanned ones are counted. A monitor that is gone can never make a ratio rise, so silence has alerts of its own.
+with budget = 1 - objective. A system with a quorum of vantage points pages when the pair fires in enough of them:
+
+    vantage points in which the pair fires  >=  min(quorum, vantage points with a verdict in the shortest window)
+
+so that one that fails or is blind stays a ticket. Maintenance needs no gate here: each run carries the window it was
+measured in, and only unplanned ones are counted. A monitor that is gone can never make a ratio rise, so silence has
+alerts of its own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from config import Configuration
+from config.metric import Metric
 from config.promql import increase, ratio, select, total
 from monitors import queries
 from monitors.burn_rates import BurnRates, Pair, Severity
@@ -26,37 +33,49 @@ OPERATOR = "piekwacht"
 BUDGET = "system:piekwacht_error_budget:ratio"
 """One series per system of the estate: 1 - objective, with the owner and the objective (per cent) as labels."""
 
+VOTES = "system:piekwacht_votes_needed:count"
+"""One series per system with a quorum above 1: how many vantage points must see it burn, labelled as its budget is.
+
+Who is blind has no vote: where fewer than the quorum have a verdict, all of them decide.
+"""
+
 SILENCE = "5m"
 """How long a system may go without a verdict; twenty runs at the default interval."""
 
-_FAILURES = f"system:{FAILURES.name.removesuffix('_total')}"
-_RUNS = f"system:{RUNS.name.removesuffix('_total')}"
+BY_SYSTEM = ("system",)
+BY_VANTAGE = ("system", "vantage")
 
 
-def failures_record(window: str) -> str:
-    """Name the recorded number of unplanned failed runs over `window`, per system."""
-    return f"{_FAILURES}:increase{window}"
+def failures_record(window: str, by: Sequence[str] = BY_SYSTEM) -> str:
+    """Name the recorded number of unplanned failed runs over `window`, per system or vantage point of a system."""
+    return f"{_record(FAILURES, by)}:increase{window}"
 
 
-def ratio_record(window: str) -> str:
-    """Name the recorded share of unplanned runs that failed over `window`, per system."""
-    return f"{_FAILURES}:ratio_increase{window}"
+def ratio_record(window: str, by: Sequence[str] = BY_SYSTEM) -> str:
+    """Name the recorded share of unplanned runs that failed over `window`, per system or vantage point of a system."""
+    return f"{_record(FAILURES, by)}:ratio_increase{window}"
+
+
+def _record(metric: Metric, by: Sequence[str]) -> str:
+    return f"{'_'.join(by)}:{metric.name.removesuffix('_total')}"
 
 
 def build(configuration: Configuration, rates: BurnRates) -> dict[str, Any]:
     """Return the rule file as plain data: groups of recording and alerting rules."""
     probes = queries.measuring_probes(configuration)
-    return {
-        "groups": [
-            {"name": "piekwacht-budgets", "rules": _budgets(configuration)},
-            {
-                "name": "piekwacht-availability",
-                "rules": [rule for window in rates.windows for rule in _records(window, probes)]
-                + [_burn_alert(pair, rates) for pair in rates.pairs],
-            },
-            {"name": "piekwacht-measurement", "rules": _measurement_alerts(probes)},
-        ]
-    }
+    availability = [rule for window in rates.windows for rule in _records(window, BY_SYSTEM, probe=probes)]
+    voting = [name for name, system in configuration.systems.items() if system.quorum > 1]
+    groups = [
+        {"name": "piekwacht-budgets", "rules": _budgets(configuration)},
+        {
+            "name": "piekwacht-availability",
+            "rules": availability + [_burn_alert(pair, rates, voting) for pair in rates.pairs],
+        },
+        {"name": "piekwacht-measurement", "rules": _measurement_alerts(probes)},
+    ]
+    if voting:
+        groups.insert(2, {"name": "piekwacht-quorum", "rules": _quorum(configuration, rates, voting, probes)})
+    return {"groups": groups}
 
 
 def _budgets(configuration: Configuration) -> list[Rule]:
@@ -64,32 +83,37 @@ def _budgets(configuration: Configuration) -> list[Rule]:
         {
             "record": BUDGET,
             "expr": f"vector({round(1 - system.objective.target / 100, 9):g})",
-            "labels": {
-                "system": name,
-                "owner": configuration.owner_of[name].id,
-                "objective": f"{system.objective.target:g}",
-            },
+            "labels": _labels(configuration, name),
         }
         for name, system in configuration.systems.items()
     ]
 
 
-def _records(window: str, probes: str) -> list[Rule]:
-    runs = f"{_RUNS}:increase{window}"
+def _labels(configuration: Configuration, name: str) -> dict[str, str]:
+    """Return what an alert about a system inherits."""
+    objective = configuration.systems[name].objective.target
+    return {"system": name, "owner": configuration.owner_of[name].id, "objective": f"{objective:g}"}
+
+
+def _records(window: str, by: Sequence[str], **labels: str) -> list[Rule]:
+    runs, failures = f"{_record(RUNS, by)}:increase{window}", failures_record(window, by)
     return [
-        {"record": runs, "expr": queries.runs(window, "system", probe=probes)},
-        {"record": failures_record(window), "expr": queries.failures(window, "system", probe=probes)},
-        {"record": ratio_record(window), "expr": f"{failures_record(window)} / ({runs} > 0)"},
+        {"record": runs, "expr": queries.runs(window, *by, **labels)},
+        {"record": failures, "expr": queries.failures(window, *by, **labels)},
+        {"record": ratio_record(window, by), "expr": f"{failures} / ({runs} > 0)"},
     ]
 
 
-def _burn_alert(pair: Pair, rates: BurnRates) -> Rule:
+def _burn_alert(pair: Pair, rates: BurnRates, voting: Sequence[str]) -> Rule:
+    """Judge all runs together; for a page, only those of systems without a quorum."""
     limit = f"{pair.factor:g} * {BUDGET}"
     expression = (
         f"{ratio_record(pair.long)} > on (system) group_left (owner, objective) {limit}\n"
         f"and on (system) {ratio_record(pair.short)} > on (system) {limit}\n"
         f"and on (system) {failures_record(pair.long)} >= {rates.min_failures}"
     )
+    if voting and pair.severity == "page":
+        expression += f'\nunless on (system) {BUDGET}{{system=~"{"|".join(voting)}"}}'
     return _alert(
         pair.alert,
         pair.severity,
@@ -102,6 +126,49 @@ def _burn_alert(pair: Pair, rates: BurnRates) -> Rule:
             f"spends {rates.spent(pair):.0%} of the budget of {rates.period} in {pair.long}."
         ),
         labels={"pair": f"{pair.long}/{pair.short}"},
+    )
+
+
+def _quorum(configuration: Configuration, rates: BurnRates, voting: Sequence[str], probes: str) -> list[Rule]:
+    """Judge the runs of each vantage point by themselves, and page when enough of them see it."""
+    pages = [pair for pair in rates.pairs if pair.severity == "page"]
+    windows = [window for window in rates.windows if any(window in {pair.long, pair.short} for pair in pages)]
+    systems = "|".join(voting)
+    return [
+        *(rule for window in windows for rule in _records(window, BY_VANTAGE, probe=probes, system=systems)),
+        *(_votes(configuration, name, windows[0]) for name in voting),
+        *(_quorum_alert(pair, rates) for pair in pages),
+    ]
+
+
+def _votes(configuration: Configuration, name: str, window: str) -> Rule:
+    seeing = f'count by (system) ({ratio_record(window, BY_VANTAGE)}{{system="{name}"}})'
+    quorum = configuration.systems[name].quorum
+    return {"record": VOTES, "expr": f"clamp_max({seeing}, {quorum})", "labels": _labels(configuration, name)}
+
+
+def _quorum_alert(pair: Pair, rates: BurnRates) -> Rule:
+    limit = f"{pair.factor:g} * {BUDGET}"
+    long, short = ratio_record(pair.long, BY_VANTAGE), ratio_record(pair.short, BY_VANTAGE)
+    expression = (
+        "count by (system) (\n"
+        f"  {long} > on (system) group_left () {limit}\n"
+        f"  and {short} > on (system) group_left () {limit}\n"
+        f"  and {failures_record(pair.long, BY_VANTAGE)} >= {rates.min_failures}\n"
+        f") >= on (system) group_left (owner, objective) {VOTES}"
+    )
+    return _alert(
+        pair.alert,
+        pair.severity,
+        expression,
+        summary="{{ $labels.system }} spends its error budget too fast, seen from {{ $value }} vantage points",
+        description=(
+            f"From {{{{ $value }}}} vantage points, enough for its quorum, too many of the runs that count for "
+            f"{{{{ $labels.system }}}} failed over {pair.long}, and over {pair.short} it went on. The objective of "
+            f"{{{{ $labels.objective }}}} % allows fewer: this alert fires at a burn rate of {pair.factor:g}, which "
+            f"spends {rates.spent(pair):.0%} of the budget of {rates.period} in {pair.long}."
+        ),
+        labels={"pair": f"{pair.long}/{pair.short}", "seen_by": "quorum"},
     )
 
 

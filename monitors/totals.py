@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from itertools import accumulate
+from operator import add
 from typing import Self
 
 from monitors.metrics import DURATION
@@ -49,7 +50,8 @@ class Totals:
     """Every counter since the ledger was made. A combination that never happened is absent: use `.get(key, 0.0)`.
 
     The label in a key is the window in `runs` (passed or failed) and `failures`, the cause in `unknown`, the reason,
-    the step, the phase (a field of `Phases`; the value is in seconds).
+    the step, the phase (a field of `Phases`; the value is in seconds). `repeated` runs are in every counter, but not in
+    the minutes of the record: the clock was set back, and their minute had been measured already.
     """
 
     runs: Labelled
@@ -59,6 +61,7 @@ class Totals:
     steps: Labelled
     phases: Labelled
     skipped: Mapping[Probe, float]
+    repeated: Mapping[Probe, float]
     durations: Mapping[Probe, Durations]
     states: Mapping[Probe, State]
 
@@ -75,7 +78,8 @@ class Totals:
             reasons=kinds["reason"],
             steps=kinds["step"],
             phases=kinds["phase"],
-            skipped={(system, probe): value for (system, probe, _), value in kinds["skipped"].items()},
+            skipped=_by_probe(kinds["skipped"]),
+            repeated=_by_probe(kinds["repeated"]),
             durations=_durations(kinds["bucket"], kinds["seconds"]),
             states=states,
         )
@@ -84,18 +88,29 @@ class Totals:
 class Batch:
     """What finished runs add to the ledger, summed so that each row is touched once.
 
-    `minutes`: (minute, probe number, window) to [good, bad, unknown]; `counters`: (probe number, kind, label) to value;
+    `minutes`: (minute, probe number) to [good, bad, unknown]; `counters`: (probe number, kind, label) to value;
     `states`: (probe number, start, start if passed, passed), one for each run.
     """
 
     def __init__(self) -> None:
-        self.minutes: dict[tuple[int, int, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+        self.minutes: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0, 0])
         self.counters: dict[tuple[int, str, str], float] = defaultdict(float)
         self.states: list[tuple[int, float, float | None, bool | None]] = []
 
-    def add(self, number: int, minute: int, run: Run) -> None:
-        """Add one run of probe `number` to its minute, the counters and the state."""
-        counts = self.minutes[minute, number, run.window]
+    @property
+    def hours(self) -> dict[tuple[int, int], list[int]]:
+        """The minutes summed by the hour: (probe number, hour) to [good, bad, unknown]."""
+        hours: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0, 0])
+        for (minute, number), counts in self.minutes.items():
+            hour = hours[number, minute // 60]
+            hour[:] = map(add, hour, counts)
+        return hours
+
+    def add(self, number: int, minute: int | None, run: Run) -> None:
+        """Add one run of probe `number` to its minute, the counters and the state; None: its minute is full."""
+        counts = [0, 0, 0] if minute is None else self.minutes[minute, number]
+        if minute is None:
+            self.counters[number, "repeated", ""] += 1
         passed: bool | None = None
         match run.verdict:
             case Pass():
@@ -121,6 +136,10 @@ class Batch:
     def skip(self, number: int) -> None:
         """Add one run of probe `number` that was not started."""
         self.counters[number, "skipped", ""] += 1
+
+
+def _by_probe(counts: Labelled) -> dict[Probe, float]:
+    return {(system, probe): value for (system, probe, _), value in counts.items()}
 
 
 def _durations(counts: Labelled, seconds: Labelled) -> dict[Probe, Durations]:

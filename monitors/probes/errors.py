@@ -33,7 +33,7 @@ _CUT_OFF = (ContentLengthError, TransferEncodingError)
 def explain(error: BaseException) -> Reason | Cause | None:
     """Return why a request got no usable answer, or None for an error that no target can cause (a bug of the probe)."""
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return _explain_lookup(error.os_error)
+        return explain_lookup(error.os_error)
     if any(isinstance(link, ssl.SSLError) for link in _chain(error)):
         return Reason.TLS_FAILED
     for link in _chain(error):
@@ -46,6 +46,13 @@ def explain(error: BaseException) -> Reason | Cause | None:
     if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
         return Reason.BROKEN_RESPONSE
     return Reason.CONNECTION_RESET if isinstance(error, aiohttp.ClientConnectionError) else None
+
+
+def explain_connection(error: OSError) -> Reason | Cause:
+    """Return why a TLS connection was not made."""
+    if isinstance(error, ssl.SSLError):
+        return Reason.TLS_FAILED
+    return _explain_os(error) or Reason.CONNECTION_REFUSED
 
 
 def in_words(error: OSError) -> str:
@@ -72,7 +79,7 @@ def _explain_os(error: OSError) -> Reason | Cause | None:
     return None
 
 
-def _explain_lookup(error: OSError) -> Reason | Cause:
+def explain_lookup(error: OSError) -> Reason | Cause:
     """Blame the target for a name that cannot be resolved, unless the lookup could not leave this machine."""
     if error.errno in _OWN:
         return Cause.OWN_NETWORK

@@ -18,7 +18,7 @@ import typer
 
 from loadtests.plan import Plan
 from loadtests.shapes import Floats
-from tests.benchmarks import nginx
+from tests import nginx
 from tests.benchmarks.bench import SERVER, Bench, Generated, generate, start
 from tests.benchmarks.plans import plan, sine, website
 from tests.children import child
@@ -51,7 +51,7 @@ def lateness(bench: Bench, scale: float) -> None:
     """Measure how much later than intended arrivals start, on one core."""
     seconds = max(2, round(10 * scale))
     for rate, pooled, most in ((5_000, True, 1.0), (15_000, True, 2.0), (2_000, False, 2.0)):
-        with nginx.running(SERVER) as server:
+        with nginx.estate(SERVER) as server:
             per_second = [rate * min(1.0, scale)] * seconds
             done = generate(plan("get", website(server.url), per_second, pooled=pooled))
         what = f"{per_second[0]:,.0f}/s {'pooled' if pooled else 'each with a fresh connection'}"

@@ -25,7 +25,7 @@ def test_the_demo_shows_what_it_promises(tmp_path: Path) -> None:
     """From a folder with a space in its name: fault seen and cleared, schedule kept, cost as it should be."""
     folder = tmp_path / "with a space"
     demo = subprocess.run(
-        [sys.executable, "-m", "piekwacht", "demo", "--seconds", "35", "--out", str(folder)],
+        [sys.executable, "-m", "piekwacht", "demo", "--seconds", "30", "--out", str(folder)],
         cwd=ROOT,
         capture_output=True,
         text=True,

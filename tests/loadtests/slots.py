@@ -16,7 +16,10 @@ PAGE = "Belastingdienst: Storingen"
 
 @dataclass
 class Website:
-    """The website; with `most_waiting`, whoever finds so many before him is refused with status 503."""
+    """The website; with `most_waiting`, whoever finds so many before him is refused with status 503.
+
+    While it stands still it answers nobody: whoever has a slot keeps it.
+    """
 
     slots: int = 4
     seconds: float = 0.1
@@ -26,6 +29,15 @@ class Website:
     refused: int = 0
     _waiting: int = 0
     _free: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
+    _going: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def stand_still(self) -> None:
+        """Answer nobody until `go_on`; both may be called from any thread."""
+        self._loop.call_soon_threadsafe(self._going.clear)
+
+    def go_on(self) -> None:
+        """Answer again."""
+        self._loop.call_soon_threadsafe(self._going.set)
 
     async def answer(self, request: web.Request) -> web.Response:
         if self._waiting >= self.most_waiting:
@@ -34,6 +46,7 @@ class Website:
         self._waiting += 1
         async with self._free:
             self._waiting -= 1
+            await self._going.wait()
             await asyncio.sleep(self.seconds)
         self.answered += 1
         return web.Response(text=PAGE)
@@ -65,7 +78,9 @@ async def _stop(runner: web.AppRunner) -> None:
 
 
 async def _start(website: Website) -> web.AppRunner:
+    website._loop = asyncio.get_running_loop()
     website._free = asyncio.Semaphore(website.slots)
+    website._going.set()
     application = web.Application()
     application.router.add_get("/{path:.*}", website.answer)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)

@@ -33,13 +33,9 @@ def reading(_citizen: Citizen) -> Journey:
 
 @contextmanager
 def failing_for_a_while(website: Website) -> Iterator[None]:
-    """Let every request that is begun within the fault last until its end."""
-    usual, (begin, end) = website.seconds, FAULT
-
-    def set_seconds(seconds: float) -> None:
-        website.seconds = seconds
-
-    timers = [threading.Timer(begin, set_seconds, [end - begin]), threading.Timer(end, set_seconds, [usual])]
+    """Let the website stand still for the time of the fault."""
+    begin, end = FAULT
+    timers = [threading.Timer(begin, website.stand_still), threading.Timer(end, website.go_on)]
     for timer in timers:
         timer.start()
     yield
