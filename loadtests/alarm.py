@@ -10,9 +10,11 @@ import asyncio
 import ctypes
 import os
 from collections.abc import Callable
+from math import inf
+from time import monotonic
 
 _CLOCK_MONOTONIC, _NONBLOCK, _CLOEXEC, _ABSOLUTE = 1, 0o4000, 0o2000000, 1
-_libc = ctypes.CDLL(None, use_errno=True)
+_libc = ctypes.PyDLL(None, use_errno=True)  # keeps the interpreter's lock: a call is over before it could be passed on
 
 
 class _TimerSpec(ctypes.Structure):
@@ -35,6 +37,7 @@ class Alarm:
         if self._descriptor < 0:
             raise OSError(ctypes.get_errno(), "timerfd_create")
         self._ring = ring
+        self._instant = inf
         self._loop = loop
         self._spec = _TimerSpec()
         self._at = ctypes.byref(self._spec)
@@ -42,6 +45,7 @@ class Alarm:
 
     def set(self, instant: float) -> None:
         """Ring at `instant`; at once if that has passed."""
+        self._instant = instant
         nanoseconds = max(1, int(instant * 1e9) + 1)  # 0 would disarm it; rounded up, so that it never rings early
         self._spec.seconds, self._spec.nanoseconds = divmod(nanoseconds, 1_000_000_000)
         _libc.timerfd_settime(self._descriptor, _ABSOLUTE, self._at, None)
@@ -52,8 +56,9 @@ class Alarm:
         os.close(self._descriptor)
 
     def _expired(self) -> None:
-        try:
-            os.read(self._descriptor, 8)
-        except BlockingIOError:
+        if monotonic() < self._instant:
             return  # set again between its expiry and now
+        self._instant = inf
         self._ring()
+        if self._instant == inf:  # setting it again would have cleared its expiry as well, for one system call less
+            os.read(self._descriptor, 8)

@@ -13,11 +13,9 @@ from __future__ import annotations
 import _thread
 import asyncio
 import gc
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from heapq import heappop, heappush
-from itertools import count
 from time import monotonic
 from weakref import ref
 
@@ -75,8 +73,8 @@ class Engine:
         self._away: dict[Walk, JourneyFailed] = {}
         self._spares: set[asyncio.Task[None]] = set()
         self._alarm: Alarm | None = None
-        self._deadlines: list[tuple[float, int, ref[Walk]]] = []
-        self._watches = count()
+        self._deadlines: defaultdict[int, list[ref[Walk]]] = defaultdict(list)
+        self._swept = 0
         self._seconds: deque[Second] = deque()
         self._stop = self._over = False
         self._cpu = self._cpu_since = 0.0
@@ -162,6 +160,7 @@ class Engine:
         self.loop.set_exception_handler(self._unexpected)
         self._cpu, self._cpu_since = cpu_seconds(), monotonic()
         self._expected_sweep = monotonic() + SWEEP
+        self._swept = int(monotonic() / SWEEP)
         self.second = Second(max(0, int(monotonic() - self._zero)))  # above 0 where the run was under way already
         self._alarm = Alarm(self.loop, self._start_due)
         self._start_due()
@@ -258,9 +257,9 @@ class Engine:
             self.second.longest_pause[channel] = max(mark.pause, self.second.longest_pause.get(channel, 0.0))
 
     def watch(self, walk: Walk) -> None:
-        """Look at a walk when its deadline is due; a walk is in the queue once, however many requests it sends."""
+        """Look at a walk at the sweep of its deadline; a walk is noted once, however many requests it sends."""
         walk.watched = True
-        heappush(self._deadlines, (walk.deadline, next(self._watches), ref(walk)))  # no one stays for being in it
+        self._deadlines[int(walk.deadline / SWEEP) + 1].append(ref(walk))  # no one stays for being noted
 
     def measured(self, journey: str, request: Request, response: float, service: float, size: int) -> None:
         """Record one answer: seconds from the intended and from the actual start, and bytes."""
@@ -320,15 +319,7 @@ class Engine:
             return
         now = monotonic()
         self.second.lag = max(self.second.lag, now - self._expected_sweep)
-        while self._deadlines and self._deadlines[0][0] <= now:
-            walk = heappop(self._deadlines)[2]()
-            if walk is None:
-                continue
-            walk.watched = False
-            if walk.deadline <= now:
-                walk.give_up(Reason.TIMEOUT, f"no answer within {walk.patience:.3g}s")
-            elif walk.deadline < NEVER:
-                self.watch(walk)
+        self._give_up_overdue(now)
         self.dialer.close_idle(now)
         self.second.parted += self.lending.settle(now - self._zero)
         self._carry_out_orders()
@@ -340,6 +331,20 @@ class Engine:
         else:
             self._expected_sweep = now + SWEEP
             self.loop.call_later(SWEEP, self._sweep)
+
+    def _give_up_overdue(self, now: float) -> None:
+        """Let go of requests past their deadline; those noted here who have sent another since are noted again."""
+        before, self._swept = self._swept, int(now / SWEEP)
+        for sweep in range(before + 1, self._swept + 1):
+            for noted in self._deadlines.pop(sweep, ()):
+                walk = noted()
+                if walk is None:
+                    continue
+                walk.watched = False
+                if walk.deadline <= now:
+                    walk.give_up(Reason.TIMEOUT, f"no answer within {walk.patience:.3g}s")
+                elif walk.deadline < NEVER:
+                    self.watch(walk)
 
     def _turn_second(self) -> None:
         """Hand over the past second and begin the next."""

@@ -39,7 +39,7 @@ class Lending:
         assert (pool is None) == (settings is None), "the environment's pool, and no other"
         self._pool = pool
         self._identities = Identities(plan.seed)
-        self._needing = needing(plan) if pool is not None else np.empty(0, np.bool_)
+        self._needing = needing(plan)
         once = settings is not None and settings.use == "once"
         self._places = np.cumsum(self._needing, dtype=np.int32) - 1 if once else None
         self._leases = Leases(settings.cool_down if settings else 0.0)
@@ -55,10 +55,10 @@ class Lending:
 
     def take(self, number: int, now: float) -> Account | None:
         """Return the account of the citizen who arrives as this number; None where none is free."""
-        if self._pool is None:
-            return self._identities.account(number)
         if not self._needing[number]:
             return NOBODY
+        if self._pool is None:
+            return self._identities.account(number)
         if self._places is not None:
             place = self._places[number]
             return self._pool.accounts[place] if place < len(self._pool) else None

@@ -298,9 +298,10 @@ class Walk:
             self._engine.dialer.wake(self)
         if self._opening is not None:
             self._opening.cancel()
-        for origin, connection in self._connections.items():
-            self._engine.dialer.part_with(origin, connection)
-        self._connections.clear()
+        if self._connections:
+            for origin, connection in self._connections.items():
+                self._engine.dialer.part_with(origin, connection)
+            self._connections.clear()
         self._generator.close()
 
     def close_connections(self) -> int:

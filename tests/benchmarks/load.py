@@ -45,7 +45,7 @@ class Sizes:
         self.seconds = max(2, round(4 * scale))
         self.rounds = 3 if scale >= 1 else 1
         self.getters = max(4, round(CONNECTIONS * scale))
-        self.filers_per_second = max(5.0, 1000 * scale)
+        self.filers_per_second = max(5.0, 600 * scale)
         self.holders = max(40, round(2000 * scale))
         self.stayers = max(5, round(100 * scale))
 

@@ -23,8 +23,13 @@ def website(url: str, authorities: Path | None = None) -> Environment:
     )
 
 
-def plan(errand: str, environment: Environment, per_second: Sequence[float], **options: object) -> Plan:
-    """Plan one journey for everyone; `per_second` holds the expected arrivals of each second, beginning at midnight."""
+def plan(
+    errand: str, environment: Environment, per_second: Sequence[float], *, warm_up: float = 0.0, **options: object
+) -> Plan:
+    """Plan one journey for everyone; `per_second` holds the expected arrivals of each second, beginning at midnight.
+
+    The first `warm_up` seconds are not part of the steady part.
+    """
     midnight, seconds = _DAY.timestamp(), len(per_second)
     edges = [*(midnight + second for second in range(seconds + 1)), midnight + 86_400.0]
     recordings = {"all": {"shape": "plan"}}
@@ -36,6 +41,7 @@ def plan(errand: str, environment: Environment, per_second: Sequence[float], **o
             "assumptions": [],
             "days": {"day": day},
             "hourly_profile": [1] * 24,
+            "thresholds": {"warm_up": f"{warm_up:g}s"},
             "streams": {"all": {"title": "Everyone", "split": [{"journey": errand, "share": 1.0}]}},
         }
     )
