@@ -8,8 +8,10 @@ MINUTES ?= 15
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Tests start hundreds of processes: what was compiled by one is kept for the others, whatever the environment says.
+test unit: export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help venv demo up test unit lint format types golden bench bench-load bench-truth bench-filers bench-soak bench-compare dashboard-pictures lock clean
+.PHONY: help venv demo up test unit lint format types golden bench bench-load bench-truth bench-filers bench-soak bench-compare dashboard-pictures lock clean bench-survival bench-monitor soak-monitor
 
 help: ## List every target with one line
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -33,8 +35,7 @@ up: $(READY) ## Keep replica, monitor and load running until Ctrl-C
 	@$(BIN)/piekwacht demo --keep --out build/up
 
 test: $(READY) lint types ## Run every check and test
-	@$(BIN)/pytest -m "not slow"
-	@$(BIN)/pytest -m slow --durations=15
+	@$(BIN)/pytest --durations=15
 
 unit: $(READY) ## Run the quick tests only
 	@$(BIN)/pytest -m "not slow and not peer"
@@ -71,6 +72,15 @@ bench-soak: $(READY) ## Keep up half of the maximum and watch memory and schedul
 
 bench-compare: $(READY) ## Count false alarms and missed slowdowns of load compare (ten minutes)
 	@$(BIN)/python -m tests.benchmarks.compare
+
+bench-survival: $(READY) ## Kill the monitor 200 times, cut its power 200 times, fill its disk (minutes; needs strace)
+	@$(BIN)/python -m tests.benchmarks.survival
+
+bench-monitor: $(READY) ## Compare probes and scrapes with blackbox_exporter and prometheus_client (needs nginx)
+	@$(BIN)/python -m tests.benchmarks.monitor
+
+soak-monitor: $(READY) ## Keep 100 probes going and watch memory, descriptors and runs (MINUTES=15; needs nginx)
+	@$(BIN)/python -m tests.benchmarks.monitor_soak --minutes $(MINUTES)
 
 dashboard-pictures: $(READY) ## Draw docs/pictures from a live run (five minutes; needs prometheus, chromium, pngquant)
 	@$(BIN)/python -m tests.pictures

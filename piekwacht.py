@@ -11,9 +11,11 @@ import config.commands
 import dashboards.commands
 import demo.commands
 import loadtests.commands
-import monitors.availability
+import monitors.availability.commands
 import monitors.commands
-import monitors.rules_commands
+import monitors.record.ledger_commands
+import monitors.rules.rules_commands
+import monitors.windows.window_commands
 import staging.commands
 from config.commands import ConfigOption, JsonOption
 
@@ -26,9 +28,11 @@ app = typer.Typer(
 app.add_typer(staging.commands.app, name="staging")
 app.add_typer(loadtests.commands.app, name="load")
 app.add_typer(monitors.commands.app, name="monitor")
-app.command("availability")(monitors.availability.availability)
+app.command("availability")(monitors.availability.commands.availability)
+app.add_typer(monitors.record.ledger_commands.app, name="ledger")
+app.add_typer(monitors.windows.window_commands.app, name="window")
 app.add_typer(dashboards.commands.app, name="dashboards")
-app.add_typer(monitors.rules_commands.app, name="rules")
+app.add_typer(monitors.rules.rules_commands.app, name="rules")
 app.command("demo")(demo.commands.demo)
 
 
@@ -42,9 +46,9 @@ def validate(config_dir: ConfigOption = Path("config"), as_json: JsonOption = Fa
     """
     import journeys
     from config import recording
-    from monitors import calendars
+    from monitors.windows import calendars
 
-    config.commands.validate(config_dir, journeys.definitions(), [calendars.check, recording.check], as_json=as_json)
+    config.commands.validate(config_dir, journeys.known_journeys, [calendars.check, recording.check], as_json=as_json)
 
 
 @app.callback(invoke_without_command=True)

@@ -7,28 +7,49 @@ The YAML files lie beside these modules (`estate/`, `campaigns/`, `environments/
 from config.behaviour import Behaviour
 from config.campaign import Campaign, Day, JourneyShare, Stream
 from config.environment import Environment
-from config.estate import Channel, HttpProbe, JourneyProbe, Objective, Owner, Probe, ProbeTiming, System
+from config.estate import Objective, Owner, System
 from config.house import Configuration, load
+from config.probes import (
+    BannerProbe,
+    CertificateProbe,
+    Channel,
+    DnsProbe,
+    Family,
+    HttpProbe,
+    JourneyProbe,
+    MessageProbe,
+    NetworkProbe,
+    Probe,
+    ProbeTiming,
+    RedirectProbe,
+)
 from config.source import ConfigError, Problem
 from config.thresholds import GeneratorLimits, Thresholds
 
 __all__ = [
+    "BannerProbe",
     "Behaviour",
     "Campaign",
+    "CertificateProbe",
     "Channel",
     "ConfigError",
     "Configuration",
     "Day",
+    "DnsProbe",
     "Environment",
+    "Family",
     "GeneratorLimits",
     "HttpProbe",
     "JourneyProbe",
     "JourneyShare",
+    "MessageProbe",
+    "NetworkProbe",
     "Objective",
     "Owner",
     "Probe",
     "ProbeTiming",
     "Problem",
+    "RedirectProbe",
     "Stream",
     "System",
     "Thresholds",

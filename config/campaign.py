@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field
 
 from config.behaviour import Behaviour
-from config.estate import Channel
 from config.fields import Identifier, Instant, JourneyName, TimeZone
+from config.probes import Channel
 from config.season import Season
 from config.shapes import (
     Growth,

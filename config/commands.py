@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from config.house import Configuration, load
+from config.house import Configuration, Journeys, load
 from config.source import ConfigError, Problem
 
 
@@ -34,14 +34,14 @@ ConfigOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a machine.")]
 
 
-def load_or_exit(root: Path, journeys: Collection[str] | None = None) -> Configuration:
-    """Load the configuration; on errors print one line for each on standard error and exit with 1."""
+def load_or_exit(root: Path, journeys: Journeys | None = None, *, code: Exit = Exit.NO) -> Configuration:
+    """Load the configuration; on errors print one line for each on standard error and exit with `code`."""
     try:
         return load(root, journeys)
     except ConfigError as error:
         for problem in error.problems:
             typer.echo(str(problem), err=True)
-        raise typer.Exit(Exit.NO) from None
+        raise typer.Exit(code) from None
 
 
 def choose(kind: str, name: str, known: Collection[str]) -> None:
@@ -55,7 +55,7 @@ Check = Callable[[Configuration], list[Problem]]
 """What another room has to say about a configuration whose YAML is valid."""
 
 
-def validate(root: Path, journeys: Collection[str], checks: Collection[Check], *, as_json: bool) -> None:
+def validate(root: Path, journeys: Journeys, checks: Collection[Check], *, as_json: bool) -> None:
     """Check every file of the folder; print every problem at once; exit with 1 if there is any."""
     try:
         configuration = load(root, journeys)

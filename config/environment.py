@@ -14,6 +14,7 @@ from config.fields import (
     Duration,
     FilePath,
     Host,
+    HostAndPort,
     Identifier,
     Pause,
     SecretReference,
@@ -71,8 +72,9 @@ class Environment(Strict):
     """One file of `config/environments/`.
 
     `allow` lists the only hosts that may receive traffic. `probe_interval` replaces the interval of every probe, where
-    an environment is probed faster or slower than production; timeouts and limits shrink with it. `source_addresses`
-    are addresses of the load generator: connections leave from each in turn, because one address has no more than some
+    an environment is probed faster or slower than production; timeouts and limits shrink with it. `references` are
+    places of other people that a monitor connects to, to know whether its own network is up. `source_addresses` are
+    addresses of the load generator: connections leave from each in turn, because one address has no more than some
     28,000 ports for one destination. Without `accounts` citizens are generated test numbers, as the replica knows.
     """
 
@@ -80,6 +82,7 @@ class Environment(Strict):
     endpoints: dict[Identifier, BaseUrl] = Field(min_length=1)
     allow: list[Host] = Field(min_length=1)
     probe_interval: Duration | None = None
+    references: list[HostAndPort] = Field(default=[], max_length=10)
     source_addresses: list[SourceAddress] = Field(default=[])
     tls: Tls = Tls()
     secrets: dict[Identifier, SecretReference] = Field(default={})

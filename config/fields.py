@@ -124,6 +124,20 @@ def source_address(value: str) -> str:
         raise expected("an IP address of this machine, such as 127.0.0.2") from None
 
 
+def host_and_port(value: str) -> str:
+    """Return `host:port`, an IPv6 address in brackets. Raises a validation error for anything else."""
+    host, _, port = value.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    try:
+        known_host(host[1:-1] if bracketed else host)
+        proper = bracketed == (":" in host) and port.isdecimal() and 0 < int(port) < 65536
+    except ValueError:
+        proper = False
+    if not proper:
+        raise expected("a host and its port, such as 192.0.2.1:443 or [2001:db8::1]:443")
+    return value
+
+
 def shaped(pattern: str, wanted: str) -> AfterValidator:
     """Return the validator of texts that match a pattern; `wanted` says it in words."""
 
@@ -176,4 +190,5 @@ SecretReference = Annotated[str, BeforeValidator(secret_reference)]
 FilePath = Annotated[str, BeforeValidator(file_path)]
 """Path of a file, made absolute; whether it exists shows when it is read, which may be on another machine."""
 
+HostAndPort = Annotated[str, AfterValidator(host_and_port)]
 SourceAddress = Annotated[str, AfterValidator(source_address)]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from config.campaign import Campaign
 from config.environment import Environment
-from config.estate import EstateFile, Owner, Probe, System
+from config.estate import EstateFile, Owner, System
 from config.fields import host_of
+from config.hours import Hours, Opening
+from config.probes import JourneyProbe, Probe, RedirectProbe
 from config.source import ConfigError, Document, Problem, Strict, read, validate
 from config.yaml_tree import DataPath
 
@@ -33,19 +35,32 @@ class Configuration:
             for name, probe in system.probes.items():
                 yield system_id, name, probe
 
+    def opening(self, system: str) -> Opening:
+        """Return the service hours of a system, with the holidays of its owner."""
+        return Opening(Hours.parse(self.systems[system].service_hours), self.owner_of[system].holidays)
+
+    def office_hours(self, system: str) -> Opening:
+        """Return the office hours of the owner of a system."""
+        owner = self.owner_of[system]
+        return Opening(Hours.parse(owner.office_hours), owner.holidays)
+
     @property
     def calendars(self) -> list[Path]:
         """The iCalendar files with maintenance windows."""
         return sorted((self.root / "maintenance").glob("*.ics"))
 
 
-def load(root: Path, journeys: Collection[str] | None = None) -> Configuration:
+Journeys = Collection[str] | Callable[[Path], Collection[str]]
+"""Names of journeys, or what finds those of a folder; that raises `ConfigError`."""
+
+
+def load(root: Path, journeys: Journeys | None = None) -> Configuration:
     """Read `root`. Raises `ConfigError` with every problem of every file.
 
     `journeys` are the names that probes and campaigns may use; None leaves names unchecked (the replica needs none).
     """
     problems: list[Problem] = []
-    context = {"journeys": journeys, "root": root}
+    context = {"journeys": _names(root, journeys, problems), "root": root}
     estate = dict(_read_all(root, "estate", EstateFile, context, problems))
     whole = not problems  # with a part missing, every name that refers to it would look unknown
     campaigns = dict(_read_all(root, "campaigns", Campaign, context, problems))
@@ -58,8 +73,10 @@ def load(root: Path, journeys: Collection[str] | None = None) -> Configuration:
         problems += _unsafe_hosts(document, environment, systems)
     if whole:
         problems += _unknown_dependencies(files, systems)
+        problems += _unknown_hops(files, systems)
         for document, environment in environments.values():
             problems += _unknown_endpoints(document, environment, systems)
+            problems += _missing_accounts(document, environment, systems)
     if problems:
         raise ConfigError(problems)
     return Configuration(
@@ -69,6 +86,17 @@ def load(root: Path, journeys: Collection[str] | None = None) -> Configuration:
         campaigns={name: model for name, (_, model) in campaigns.items()},
         environments={name: model for name, (_, model) in environments.items()},
     )
+
+
+def _names(root: Path, journeys: Journeys | None, problems: list[Problem]) -> Collection[str] | None:
+    """Return the names of journeys; None, which leaves them unchecked, if they cannot be found."""
+    if journeys is None or not callable(journeys):
+        return journeys
+    try:
+        return journeys(root)
+    except ConfigError as error:
+        problems += error.problems
+        return None
 
 
 def _read_all(
@@ -109,6 +137,17 @@ def _unknown_dependencies(files: list[tuple[Document, EstateFile]], systems: Map
                     yield document.problem(path, f"'{name}'", f"a system of the estate: {', '.join(systems)}")
 
 
+def _unknown_hops(files: list[tuple[Document, EstateFile]], systems: Mapping[str, System]) -> Iterator[Problem]:
+    """Every redirect that a probe expects leads to a system."""
+    for document, file in files:
+        for system_id, system in file.systems.items():
+            for name, probe in system.probes.items():
+                for index, hop in enumerate(probe.hops if isinstance(probe, RedirectProbe) else ()):
+                    if hop.system not in systems:
+                        path = ("systems", system_id, "probes", name, "hops", index, "system")
+                        yield document.problem(path, f"'{hop.system}'", f"a system of the estate: {', '.join(systems)}")
+
+
 def _unsafe_hosts(document: Document, environment: Environment, systems: Mapping[str, System]) -> Iterator[Problem]:
     """No production host is allowed, and no endpoint lies on a host that is not."""
     production = {host: name for name, system in systems.items() for host in system.production_hosts}
@@ -132,3 +171,11 @@ def _unknown_endpoints(
     missing = [name for name in systems if name not in environment.endpoints]
     if missing:
         yield document.problem(("endpoints",), "nothing", f"an endpoint for {', '.join(missing)}")
+
+
+def _missing_accounts(document: Document, environment: Environment, systems: Mapping[str, System]) -> Iterator[Problem]:
+    """Every account that a probe logs in with is one of the secrets."""
+    probes = [probe for system in systems.values() for probe in system.probes.values()]
+    wanted = {probe.account for probe in probes if isinstance(probe, JourneyProbe) and probe.account}
+    for name in sorted(wanted - set(environment.secrets)):
+        yield document.problem(("secrets",), "nothing", f"the secret '{name}', with which a probe logs in")

@@ -10,21 +10,13 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from config.fields import Identifier, Number, shaped
+from config.fields import Identifier, Number
+from config.hours import Holidays
 from config.shapes import Count, Date, HourlyWeights, some_weight
-from config.source import Contradiction, Strict, expected
+from config.source import Contradiction, Strict
 
 LONGEST = timedelta(days=366)
 SATURDAY = 5
-
-
-def known_country(code: str) -> str:
-    """Return the code of a country whose holidays are known. Raises a validation error for any other."""
-    import holidays  # reads many modules
-
-    if code not in holidays.list_supported_countries():
-        raise expected("the code of a country whose holidays are known, such as NL")
-    return code
 
 
 class Period(Strict):
@@ -40,25 +32,11 @@ class Period(Strict):
             yield Contradiction(("last",), f"a date from {self.first} on")
 
 
-class HolidayWeight(Strict):
-    """The weight of public holidays, as the package `holidays` knows them.
-
-    In the Netherlands 5 May is one in years that five divides; `optional` makes it one every year.
-    """
+class HolidayWeight(Holidays):
+    """The weight of public holidays; 5 May is one in years that five divides, unless `optional` says every year."""
 
     weight: Count
-    country: Annotated[str, shaped("[A-Z]{2}", "two capital letters"), AfterValidator(known_country)] = "NL"
     optional: bool = Field(default=False, strict=True)
-
-    def dates(self, years: list[int]) -> dict[date, str]:
-        """Return the holidays of some years with their names."""
-        import holidays
-
-        calendar = holidays.country_holidays(self.country, years=years)
-        categories = ["public"]
-        if self.optional and "optional" in calendar.supported_categories:
-            categories.append("optional")
-        return dict(holidays.country_holidays(self.country, years=years, categories=tuple(categories)))
 
 
 class DayRush(Strict):

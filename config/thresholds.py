@@ -7,8 +7,8 @@ from typing import Annotated, Protocol
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
-from config.estate import Channel
 from config.fields import Duration, Number, Pause, shaped
+from config.probes import Channel
 from config.source import Contradiction, Strict, expected
 
 

@@ -26,13 +26,16 @@ from dashboards.shared import (
     oldest_success,
     probe_states,
 )
-from monitors import metrics, queries
-from monitors.burn_rates import burn_rates
+from monitors import metrics
+from monitors.rules import queries
+from monitors.rules.burn_rates import burn_rates
 
 _SCOPE = {"system": "$system", "vantage": "$vantage"}
 _BUDGET = f"(1 - max by (system) ({select(metrics.OBJECTIVE, system='$system')}))"
 _BURN_UNIT = "\N{MULTIPLICATION SIGN}"
 """A burn rate is a multiple of what the objective allows."""
+
+_LOOKED = f"max({select(metrics.INTERVAL, **_SCOPE)})"
 
 _COVERED: Steps = [(None, palette.BAD), (0.9, palette.WARNING), (0.99, palette.GOOD)]
 
@@ -69,7 +72,8 @@ def build(configuration: Configuration) -> JsonObject:
         Band(min(16, 3 + len(systems)), [_table(measured)]),
         Band(8, [_burn(measured, systems), latency_by_probe(probes, **_SCOPE)]),
         Band(8, [_ages(probes), _without_verdict()]),
-        Section("The monitor itself", _instrument(), "Is the instrument healthy?", collapsed=True),
+        Band(5, [_unanswered(probes), _certificates(probes)]),
+        Section("The monitor itself", _instrument(measured), "Is the instrument healthy?", collapsed=True),
     ]
     return dashboard(
         AVAILABILITY_UID,
@@ -198,6 +202,31 @@ def _ages(colours: dict[str, str]) -> Panel:
     )
 
 
+def _unanswered(colours: dict[str, str]) -> Panel:
+    waiting = f"max by (probe) ({select(metrics.OLDEST_UNANSWERED, **_SCOPE)})"
+    return time_series(
+        "Age of the oldest unanswered message",
+        "Since when does a return message not come?",
+        [Query(or_zero(waiting, _LOOKED, probe=NOTHING), "{{probe}}")],
+        unit="s",
+        decimals=0,
+        colours=colours | {NOTHING: palette.GOOD},
+        ranked=True,
+    )
+
+
+def _certificates(colours: dict[str, str]) -> Panel:
+    left = f"min by (probe) ({select(metrics.CERTIFICATE_EXPIRY, **_SCOPE)}) - time()"
+    return bars(
+        "Certificates are valid for",
+        "Which certificate expires first? 'none' where no probe reads one.",
+        [Query(f"sort({or_zero(left, _LOOKED, probe=NOTHING)})", "{{probe}}", instant=True)],
+        unit="s",
+        colours=colours | {NOTHING: palette.UNKNOWN},
+        decimals=0,
+    )
+
+
 def _without_verdict() -> Panel:
     per_second = rate(metrics.UNKNOWN, RATE, **_SCOPE)
     unknown = or_zero(f"60 * {total(per_second, 'cause')} > 0", total(per_second), cause=NOTHING)
@@ -210,10 +239,11 @@ def _without_verdict() -> Panel:
     )
 
 
-def _instrument() -> list[Band]:
+def _instrument(measured: dict[str, str]) -> list[Band]:
     return [
         Band(7, [_lateness(), _loop_lag(), _ledger_writes()]),
-        Band(10, [_skipped(), _schedule(), _windows(), _versions(), _config_age()], [5, 9, 4, 3, 3]),
+        Band(10, [_skipped(), _schedule(measured), _windows(), _versions(), _config_age()], [5, 9, 4, 3, 3]),
+        Band(7, [_references(), _descriptors(), _reloaded()], [10, 10, 4]),
     ]
 
 
@@ -247,11 +277,43 @@ def _ledger_writes() -> Panel:
     )
 
 
+def _references() -> Panel:
+    return time_series(
+        "Reference targets that answer",
+        "Is the monitor's own network up? At 0 every failure is unknown; -1 where none are configured.",
+        [Query(f"sum({select(metrics.REFERENCE_UP)}) or vector(-1)", "answering")],
+        decimals=0,
+        colours={"answering": palette.NEUTRAL},
+    )
+
+
+def _descriptors() -> Panel:
+    used = f"max({select(metrics.OPEN_DESCRIPTORS)} / {select(metrics.DESCRIPTOR_LIMIT)})"
+    return time_series(
+        "Descriptors in use",
+        "Can the monitor still open connections? Above 95 % a failure is unknown.",
+        [Query(used, "in use")],
+        unit="percentunit",
+        colours={"in use": palette.NEUTRAL},
+    )
+
+
+def _reloaded() -> Panel:
+    return stat(
+        "Last reload",
+        "Was the configuration taken at the last reload?",
+        [Query(f"min({select(metrics.CONFIG_RELOADED)})", instant=True)],
+        steps=[(None, palette.BAD), (1, palette.GOOD)],
+        labels={0: ("refused", palette.BAD), 1: ("taken", palette.GOOD)},
+    )
+
+
 def _skipped() -> Panel:
+    skipped = total(increase(metrics.SKIPPED, RANGE, **_SCOPE), "system")
     return bars(
         "Runs skipped, this range",
-        "Which probes were still running when they should have started again?",
-        [Query(f"sort_desc({total(increase(metrics.SKIPPED, RANGE, **_SCOPE), 'probe')})", "{{probe}}", instant=True)],
+        "Of which systems were probes still running when they should have started again?",
+        [Query(f"sort_desc({skipped})", "{{system}}", instant=True)],
         other=palette.WARNING,
         decimals=0,
     )
@@ -268,7 +330,8 @@ def _windows() -> Panel:
     )
 
 
-def _schedule() -> Panel:
+def _schedule(measured: dict[str, str]) -> Panel:
+    counts = f"{select(metrics.INTERVAL, **measured)} > bool 0 or 0 * {select(metrics.INTERVAL, **_SCOPE)}"
     return table(
         "Schedule",
         "What is probed, how often, when did it last run, and does it count for the objective?",
@@ -276,7 +339,7 @@ def _schedule() -> Panel:
         [
             Column("Every", f"min by (probe) ({select(metrics.INTERVAL, **_SCOPE)})", "s"),
             Column("Last run", f"time() - max by (probe) ({select(metrics.LAST_RUN, **_SCOPE)})", "s", 0),
-            Column("Counts", f"max by (probe) ({select(metrics.MEASURED_BY, **_SCOPE)})", "bool_yes_no"),
+            Column("Counts", f"max by (probe) ({counts})", "bool_yes_no"),
         ],
     )
 

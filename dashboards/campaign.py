@@ -25,7 +25,7 @@ from dashboards.shared import (
     probe_states,
 )
 from loadtests import metrics as load
-from monitors import queries
+from monitors.rules import queries
 
 _CHOSEN = {**SCOPE, "step": "$step"}
 

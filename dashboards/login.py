@@ -25,7 +25,8 @@ from dashboards.shared import (
     oldest_success,
     probe_states,
 )
-from monitors import metrics, queries
+from monitors import metrics
+from monitors.rules import queries
 
 JOURNEYS = ("log-in-with-app", "log-in-with-sms", "activate-app", "enter-waiting-room")
 """Journeys that end with a person inside, or show why not; every probe that walks one of them is shown."""

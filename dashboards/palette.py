@@ -39,13 +39,17 @@ CAUSES = {"broken_probe": BAD, "cancelled": UNKNOWN, "overloaded": WARNING, "own
 PHASES = {"resolve": "#33BBEE", "connect": "#44AA99", "first_byte": "#999933", "transfer": "#AA4499"}
 
 _REASON_FAMILIES = (
-    ("#CC6677", ("connection_refused", "connection_reset", "name_not_resolved", "tls_failed")),
+    ("#CC6677", ("connection_refused", "connection_reset", "name_not_resolved", "tls_failed", "wrong_address")),
+    (
+        "#117733",
+        ("certificate_expired", "certificate_untrusted", "certificate_wrong_host", "certificate_expires_soon"),
+    ),
     (WARNING, ("timeout", "too_slow")),
     (BAD, ("unexpected_status", "content_missing", "broken_response", "unexpected_redirect")),
-    (PLANNED, ("maintenance_page", "disruption_announced")),
+    (PLANNED, ("maintenance_page", "disruption_announced", "notice_missing", "notice_stale")),
     ("#AA4499", ("waiting_room", "waiting_room_bypassed", "place_lost")),
     ("#999933", ("login_refused", "code_rejected", "session_lost")),
-    ("#44AA99", ("return_not_accepted",)),
+    ("#44AA99", ("return_not_accepted", "return_message_missing")),
 )
 
 
@@ -66,7 +70,7 @@ def spread(names: Iterable[str]) -> dict[str, str]:
 
 
 REASONS = {reason: shade for colour, reasons in _REASON_FAMILIES for reason, shade in tints(colour, reasons).items()}
-"""Reasons of failure, by family: network, slowness, wrong answers, notices, waiting room, login, return."""
+"""Reasons of failure, by family: network, certificates, slowness, answers, notices, waiting room, login, return."""
 
 
 def systems(configuration: Configuration) -> dict[str, str]:

@@ -39,7 +39,7 @@ def demo(
     from demo.stage import CAMPAIGN, ENVIRONMENT
     from demo.story import tell
 
-    configuration = load_or_exit(config, journeys.definitions())
+    configuration = load_or_exit(config, journeys.known_journeys)
     choose("environment", ENVIRONMENT, configuration.environments)
     choose("campaign", CAMPAIGN, configuration.campaigns)
     if not keep:

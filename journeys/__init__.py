@@ -15,8 +15,13 @@ from journeys.core import (
     Wait,
     check,
     definitions,
+    fetch,
+    fetch_json,
+    journey,
 )
+from journeys.forms import form_of
 from journeys.identities import Account, Identities
+from journeys.own import known_journeys
 from journeys.reasons import Reason
 
 __all__ = [
@@ -36,6 +41,11 @@ __all__ = [
     "Wait",
     "check",
     "definitions",
+    "fetch",
+    "fetch_json",
+    "form_of",
+    "journey",
+    "known_journeys",
     "login",
     "returns",
     "waiting_room",

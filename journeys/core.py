@@ -161,6 +161,7 @@ class JourneyDefinition:
     """A registered journey: its name, a title for people, its steps in order, how to start it.
 
     `needs` are the fields of `Account` that it uses; a citizen of a journey that needs none needs no account.
+    `reasons` are those for which it can fail besides those of any page.
     """
 
     name: str
@@ -168,23 +169,30 @@ class JourneyDefinition:
     steps: tuple[str, ...]
     start: Callable[[Citizen], Journey]
     needs: frozenset[str] = frozenset(Account._fields)
+    reasons: frozenset[Reason] = frozenset(Reason)
 
 
 _registry: dict[str, JourneyDefinition] = {}
 
 
 def journey(
-    name: str, *, title: str, steps: Sequence[str], needs: Collection[str] = Account._fields
+    name: str,
+    *,
+    title: str,
+    steps: Sequence[str],
+    needs: Collection[str] = Account._fields,
+    reasons: Collection[Reason] = tuple(Reason),
 ) -> Callable[[Callable[[Citizen], Journey]], Callable[[Citizen], Journey]]:
     """Register a journey function under `name`; `steps` lists every step it may send, in order.
 
-    `needs` are the fields of the citizen's account that it uses; without it, all.
+    `needs` are the fields of the citizen's account that it uses; without it, all. `reasons` are those for which it can
+    fail besides those of any page; without it, all.
     """
 
     def register(function: Callable[[Citizen], Journey]) -> Callable[[Citizen], Journey]:
         if name in _registry:
             raise ValueError(f"journey {name!r} exists already")
-        _registry[name] = JourneyDefinition(name, title, tuple(steps), function, frozenset(needs))
+        _registry[name] = JourneyDefinition(name, title, tuple(steps), function, frozenset(needs), frozenset(reasons))
         return function
 
     return register

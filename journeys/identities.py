@@ -35,12 +35,20 @@ def _test_numbers() -> tuple[str, ...]:
 
 
 class Account(NamedTuple):
-    """What a citizen logs in with: number, DigiD password, id and PIN of the DigiD app."""
+    """What a citizen logs in with: number, DigiD password, id and PIN of the DigiD app.
+
+    Of an account that is no citizen's, such as a probe's own, `user` is the name and only the password is there.
+    """
 
     bsn: str
     password: str
     app: str
     pin: str
+
+    @property
+    def user(self) -> str:
+        """The name to log in with."""
+        return self.bsn
 
 
 def account_of(bsn: str) -> Account:

@@ -7,11 +7,12 @@ from typing import Any
 
 from journeys.core import Action, Citizen, Journey, JourneyFailed, Think, Wait, fetch_json, journey
 from journeys.reasons import Reason
-from journeys.waiting_room import WAITING_ROOM_STEPS, pass_waiting_room
+from journeys.waiting_room import WAITING_ROOM_REASONS, WAITING_ROOM_STEPS, pass_waiting_room
 
 APP_LOGIN_STEPS = (*WAITING_ROOM_STEPS, "open-login", "start-app", "poll-app", "confirm-app", "log-in")
 SMS_LOGIN_STEPS = (*WAITING_ROOM_STEPS, "open-login", "start-sms", "read-sms", "enter-code", "log-in")
 APP_LOGIN_NEEDS = ("app", "pin")
+LOGIN_REASONS = (*WAITING_ROOM_REASONS, Reason.LOGIN_REFUSED)
 
 _REFUSED = dict.fromkeys((401, 403, 409, 410, 423), Reason.LOGIN_REFUSED)
 _CODE_REJECTED = dict.fromkeys((401, 403, 410, 423), Reason.CODE_REJECTED)
@@ -20,7 +21,13 @@ _CODE_REJECTED = dict.fromkeys((401, 403, 410, 423), Reason.CODE_REJECTED)
 _POLLS, _POLL_INTERVAL = 10, 1.0
 
 
-@journey("log-in-with-app", title="Log in with the DigiD app", steps=APP_LOGIN_STEPS, needs=APP_LOGIN_NEEDS)
+@journey(
+    "log-in-with-app",
+    title="Log in with the DigiD app",
+    steps=APP_LOGIN_STEPS,
+    needs=APP_LOGIN_NEEDS,
+    reasons=LOGIN_REASONS,
+)
 def log_in(citizen: Citizen) -> Journey:
     """Pass the waiting room and log in by confirming in the DigiD app."""
     yield from log_in_with_app(citizen)
@@ -50,7 +57,13 @@ def log_in_with_app(citizen: Citizen) -> Generator[Action, Any, str]:
     raise JourneyFailed(Reason.LOGIN_REFUSED, "poll-app", "confirmed in the app, yet never logged in")
 
 
-@journey("log-in-with-sms", title="Log in with an SMS code", steps=SMS_LOGIN_STEPS, needs=("bsn", "password"))
+@journey(
+    "log-in-with-sms",
+    title="Log in with an SMS code",
+    steps=SMS_LOGIN_STEPS,
+    needs=("bsn", "password"),
+    reasons=(*LOGIN_REASONS, Reason.CODE_REJECTED),
+)
 def log_in_with_sms(citizen: Citizen) -> Journey:
     """Pass the waiting room and log in with a password and a code by SMS."""
     request = yield from _open_login(citizen)
@@ -76,6 +89,7 @@ def log_in_with_sms(citizen: Citizen) -> Journey:
     title="Activate the DigiD app",
     steps=["start-activation", "read-sms", "enter-code"],
     needs=("bsn", "password", "pin"),
+    reasons=(Reason.LOGIN_REFUSED, Reason.CODE_REJECTED),
 )
 def activate_app(citizen: Citizen) -> Journey:
     """Activate the app on a new telephone: at DigiD itself, so without the waiting room of a portal."""

@@ -26,7 +26,15 @@ class Reason(StrEnum):
     CODE_REJECTED = "code_rejected"
     SESSION_LOST = "session_lost"
     RETURN_NOT_ACCEPTED = "return_not_accepted"
+    RETURN_MESSAGE_MISSING = "return_message_missing"
     DISRUPTION_ANNOUNCED = "disruption_announced"
+    NOTICE_MISSING = "notice_missing"
+    NOTICE_STALE = "notice_stale"
+    CERTIFICATE_EXPIRED = "certificate_expired"
+    CERTIFICATE_EXPIRES_SOON = "certificate_expires_soon"
+    CERTIFICATE_UNTRUSTED = "certificate_untrusted"
+    CERTIFICATE_WRONG_HOST = "certificate_wrong_host"
+    WRONG_ADDRESS = "wrong_address"
 
     @property
     def meaning(self) -> str:
@@ -43,7 +51,7 @@ _MEANINGS = {
     Reason.TOO_SLOW: "an answer, but slower than its limit",
     Reason.BROKEN_RESPONSE: "the answer is not valid HTTP",
     Reason.UNEXPECTED_STATUS: "another status code than expected",
-    Reason.UNEXPECTED_REDIRECT: "a redirect to a host that is not allowed, or too many redirects",
+    Reason.UNEXPECTED_REDIRECT: "a redirect to another place than it may, or too many redirects",
     Reason.CONTENT_MISSING: "the status is right, the expected content is not there",
     Reason.MAINTENANCE_PAGE: "a maintenance page in place of the service",
     Reason.WAITING_ROOM: "still held in the waiting room when patience ended",
@@ -53,5 +61,13 @@ _MEANINGS = {
     Reason.CODE_REJECTED: "the SMS or activation code was rejected",
     Reason.SESSION_LOST: "the session was not recognised any more",
     Reason.RETURN_NOT_ACCEPTED: "the return was not accepted or its receipt is missing",
+    Reason.RETURN_MESSAGE_MISSING: "submitted and accepted, and no return message came in time",
     Reason.DISRUPTION_ANNOUNCED: "the website announces a disruption",
+    Reason.NOTICE_MISSING: "a page is without the disruption notice that it should show",
+    Reason.NOTICE_STALE: "the disruption notice announced an update for a moment that has passed",
+    Reason.CERTIFICATE_EXPIRED: "the certificate is not valid any more, or not yet",
+    Reason.CERTIFICATE_EXPIRES_SOON: "the certificate is valid, but will not be for much longer",
+    Reason.CERTIFICATE_UNTRUSTED: "the certificate's chain leads to no authority that is trusted",
+    Reason.CERTIFICATE_WRONG_HOST: "the certificate is for another host",
+    Reason.WRONG_ADDRESS: "the name leads to another address than it should",
 }

@@ -6,7 +6,7 @@ from collections.abc import Generator, Mapping
 from typing import Any
 
 from journeys.core import Action, Citizen, Journey, Think, fetch, fetch_json, journey
-from journeys.login import APP_LOGIN_NEEDS, APP_LOGIN_STEPS, log_in_with_app
+from journeys.login import APP_LOGIN_NEEDS, APP_LOGIN_STEPS, LOGIN_REASONS, log_in_with_app
 from journeys.reasons import Reason
 
 _PORTAL = "mijn-belastingdienst"
@@ -25,6 +25,7 @@ _RETURN_STEPS = ("open-portal", "open-return", "save-draft", "change-draft", "si
     title="File the income-tax return",
     steps=(*APP_LOGIN_STEPS, *_RETURN_STEPS),
     needs=APP_LOGIN_NEEDS,
+    reasons=(*LOGIN_REASONS, Reason.SESSION_LOST, Reason.RETURN_NOT_ACCEPTED),
 )
 def file_return(citizen: Citizen) -> Journey:
     """Log in, read the pre-filled return, save a draft, change it, sign, submit, and see the receipt."""

@@ -12,6 +12,7 @@ from journeys.core import Action, Citizen, Journey, JourneyFailed, Mark, Passage
 from journeys.reasons import Reason
 
 WAITING_ROOM_STEPS = ("join-queue", "poll-queue")
+WAITING_ROOM_REASONS = (Reason.PLACE_LOST, Reason.WAITING_ROOM_BYPASSED)
 
 # Seconds between two polls when the waiting room asks for less, more, or nothing sensible.
 _SHORTEST, _LONGEST, _USUAL = 0.1, 30.0, 2.0
@@ -74,7 +75,13 @@ def _pause(answer: Mapping[str, Any]) -> float:
     return min(max(float(advice), _SHORTEST), _LONGEST) if isinstance(advice, int | float) else _USUAL
 
 
-@journey("enter-waiting-room", title="Pass the waiting room", steps=WAITING_ROOM_STEPS, needs=())
+@journey(
+    "enter-waiting-room",
+    title="Pass the waiting room",
+    steps=WAITING_ROOM_STEPS,
+    needs=(),
+    reasons=WAITING_ROOM_REASONS,
+)
 def enter_waiting_room(citizen: Citizen) -> Journey:
     """Queue until admitted, and leave."""
     yield from pass_waiting_room(citizen)

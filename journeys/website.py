@@ -8,7 +8,13 @@ from journeys.reasons import Reason
 _NOTICE = b'role="alert"'
 
 
-@journey("visit-website", title="Read the website", steps=["home", "disruptions"], needs=())
+@journey(
+    "visit-website",
+    title="Read the website",
+    steps=["home", "disruptions"],
+    needs=(),
+    reasons=[Reason.DISRUPTION_ANNOUNCED],
+)
 def visit_website(citizen: Citizen) -> Journey:
     """Open the home page and the disruptions page; a watchful citizen fails when a disruption is announced."""
     home = yield from fetch("home", "website", "/", contains="Belastingdienst")

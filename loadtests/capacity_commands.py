@@ -94,7 +94,7 @@ def capacity_command(
     """
     import journeys
 
-    configuration = load_or_exit(config, journeys.definitions())
+    configuration = load_or_exit(config, journeys.known_journeys)
     choose("journey", journey, journeys.definitions())
     choose("environment", environment, configuration.environments)
     choose("channel", channel, ("web", "app"))

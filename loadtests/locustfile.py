@@ -98,7 +98,7 @@ def plan_of(environment: Environment) -> Plan:
     options = environment.parsed_options
     assert options is not None
     try:
-        configuration = load(Path(options.piekwacht_config), journeys.definitions())
+        configuration = load(Path(options.piekwacht_config), journeys.known_journeys)
         campaign = configuration.campaigns.get(options.campaign)
         factors = options.growth.split(",") if options.growth else []
         plan = make_plan(

@@ -48,7 +48,7 @@ def plan_or_exit(
     import journeys
     from loadtests.plan import PlanError, make_plan
 
-    configuration = load_or_exit(config, journeys.definitions())
+    configuration = load_or_exit(config, journeys.known_journeys)
     choose("campaign", campaign, configuration.campaigns)
     choose("environment", environment, configuration.environments)
     try:

@@ -102,7 +102,7 @@ def season_command(
     import journeys
     from loadtests import season_view
 
-    configuration = load_or_exit(config, journeys.definitions())
+    configuration = load_or_exit(config, journeys.known_journeys)
     choose("campaign", campaign, configuration.campaigns)
     seasons = configuration.campaigns[campaign].seasons
     if not seasons:

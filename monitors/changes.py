@@ -25,15 +25,21 @@ class Changes:
         self._zone = zone
         self._last: dict[str, tuple[object, ...]] = {}
 
-    def line(self, run: Run) -> str | None:
-        """Return one line with local time if the probe says something else than before, or speaks for the first time.
+    def is_one(self, run: Run) -> bool:
+        """Tell whether the probe says something else than before, or speaks for the first time.
 
         A change of detail is none. The runs that a shutdown cuts off say nothing.
         """
         said = _gist(run.verdict)
         if said == (Cause.CANCELLED,) or self._last.get(run.probe) == said:
-            return None
+            return False
         self._last[run.probe] = said
+        return True
+
+    def line(self, run: Run) -> str | None:
+        """Return one line with local time if the run is a change."""
+        if not self.is_one(run):
+            return None
         at = datetime.fromtimestamp(run.started, self._zone).astimezone(self._zone)
         return f"{at:%H:%M:%S}  {run.probe:<18} {describe(run.verdict)}"
 

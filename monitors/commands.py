@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,11 +17,20 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from config import Configuration
-    from monitors.ledger import Ledger
+    from monitors.log import Log
     from monitors.probes import Outcome, Target
-    from monitors.verdict import Run
+    from monitors.record.ledger import Ledger
+    from monitors.web.web_config import WebConfig
 
 app = typer.Typer(no_args_is_help=True, help="Probe the systems of an environment: around the clock, or once.")
+
+
+class LogFormat(StrEnum):
+    """How the lines of a running monitor are written."""
+
+    TEXT = "text"
+    JSON = "json"
+
 
 EnvironmentOption = Annotated[str, typer.Option("--env", help="The environment to probe.", metavar="NAME")]
 
@@ -33,25 +43,44 @@ def run(
     ),
     listen: Annotated[str, typer.Option(help="Where to serve /metrics.", metavar="HOST:PORT")] = "127.0.0.1:9464",
     vantage: Annotated[str, typer.Option(help="Where this monitor measures from; fixed for a ledger.")] = "local",
+    web_config: Annotated[
+        Path | None,
+        typer.Option(
+            "--web-config", "--web.config.file", help="TLS and users, as Prometheus' exporters have.", metavar="FILE"
+        ),
+    ] = None,
+    log_format: Annotated[LogFormat, typer.Option(help="How lines are written.")] = LogFormat.TEXT,
     config: ConfigOption = Path("config"),
 ) -> None:
-    """Probe around the clock, keep the record, and serve /metrics until Ctrl-C.
+    """Probe around the clock, keep the record, and serve its pages until Ctrl-C.
 
     \b
-    Prints one line whenever a probe says something new. Calendars of announced
-    maintenance are read at the start. Example:
+    Prints one line whenever a probe says something new. SIGHUP, or POST to
+    /-/reload, reads configuration and calendars again; what cannot be used
+    changes nothing. Details of runs (/probe, /probes) and reloads are for
+    this machine only, unless --web-config names users. Examples:
         piekwacht monitor run --env local --ledger data/ledger.sqlite
+        piekwacht monitor run --env staging --listen 0.0.0.0:9464 --web-config web.yml
     """
+    from monitors.log import Log
+
     configuration = _load(config, env)
+    scheme = "https" if _web_config_or_exit(web_config).tls else "http"
     with _bind(listen) as listener, _open(ledger, vantage) as record:
         host, port = listener.getsockname()[:2]
-        shown = f"[{host}]" if ":" in host else host
-        typer.echo(f"Probing '{env}' from '{vantage}'; metrics on http://{shown}:{port}/metrics, record in {ledger}")
-        lost = _serve(configuration, env, record, listener)
+        address = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+        log = Log(typer.echo, as_json=log_format is LogFormat.JSON)
+        log.event("start", f"Probing '{env}' from '{vantage}'; metrics on {address}/metrics, record in {ledger}")
+        if not configuration.environments[env].references:
+            log.event(
+                "warning",
+                f"No `references` in '{env}': trouble of this machine's own network counts as the systems' own.",
+            )
+        lost = _serve((config, web_config), env, record, listener, log)
     if lost:
         typer.echo(f"{lost} run(s) could not be written to {ledger}", err=True)
         raise typer.Exit(Exit.INVALID)
-    typer.echo("Stopped; the record is complete.")
+    log.event("stop", "Stopped; the record is complete.")
 
 
 @app.command()
@@ -92,9 +121,9 @@ def once(
 
 
 def _load(config: Path, env: str) -> Configuration:
-    from journeys import definitions
+    from journeys import known_journeys
 
-    configuration = load_or_exit(config, definitions())
+    configuration = load_or_exit(config, known_journeys)
     choose("environment", env, configuration.environments)
     return configuration
 
@@ -120,7 +149,7 @@ def _bind(listen: str) -> socket.socket:
 
 def _open(path: Path, vantage: str) -> Ledger:
     """Return the ledger opened for writing, or exit with 2."""
-    from monitors.ledger import Ledger, LedgerError
+    from monitors.record.ledger import Ledger, LedgerError
 
     try:
         return Ledger.open(path, vantage=vantage)
@@ -129,34 +158,52 @@ def _open(path: Path, vantage: str) -> Ledger:
         raise typer.Exit(Exit.USAGE) from None
 
 
-def _serve(configuration: Configuration, env: str, record: Ledger, listener: socket.socket) -> int:
-    """Run the monitor until SIGINT or SIGTERM; return the number of runs that could not be written."""
+def _web_config_or_exit(path: Path | None) -> WebConfig:
+    """Return how the pages are served, or print what is wrong and exit with 1."""
+    from config import ConfigError
+    from monitors.web.web_config import read_web_config
+
+    try:
+        return read_web_config(path)
+    except ConfigError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(Exit.NO) from None
+
+
+def _serve(files: tuple[Path, Path | None], env: str, record: Ledger, listener: socket.socket, log: Log) -> int:
+    """Run the monitor until SIGINT or SIGTERM; return the number of runs that could not be written.
+
+    `files`: the folder of the configuration and the web configuration.
+    """
     import asyncio
     import signal
-    from contextlib import suppress
 
     import uvloop
 
-    from config import ConfigError
-    from monitors.changes import Changes
-    from monitors.ledger import LedgerError
+    from config import ConfigError, load
+    from journeys import definitions
+    from monitors.record.ledger import LedgerError
     from monitors.service import Monitor
+    from monitors.web.web_config import read_web_config
 
-    changes = Changes()
-
-    def tell(run: Run) -> None:
-        if line := changes.line(run):
-            with suppress(OSError):  # nobody reads any more, and the record goes on
-                typer.echo(line)
+    config, web_config = files
 
     async def main() -> int:
-        stop = asyncio.Event()
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(signal.SIGHUP, monitor.reload_soon)
         return await monitor.run(listener, stop)
 
     try:
-        monitor = Monitor(configuration, env, record, tell)
+        monitor = Monitor(
+            lambda: load(config, definitions()),
+            env,
+            record,
+            log.run,
+            read_web_config=lambda: read_web_config(web_config),
+            log=log,
+        )
         return uvloop.run(main())
     except (ConfigError, LedgerError) as error:
         typer.echo(str(error), err=True)
@@ -167,23 +214,29 @@ async def _measure_all(chosen: list[Target]) -> list[Outcome]:
     import asyncio
     import time
 
+    from monitors.instruments import LoopLag
+    from monitors.own_state import OwnState, References
     from monitors.probes import measure
+    from monitors.web.on_demand import excused
 
+    references = next((target.environment.references for target in chosen), [])
+    own_state = OwnState(LoopLag(), References(references))
     first = int(time.time() * 1000)
-    return await asyncio.gather(*(measure(target, first + index) for index, target in enumerate(chosen)))
+
+    async def look(number: int, target: Target) -> Outcome:
+        return await excused(await measure(target, number), own_state)
+
+    return await asyncio.gather(*(look(first + index, target) for index, target in enumerate(chosen)))
 
 
 def _as_data(target: Target, outcome: Outcome) -> dict[str, Any]:
-    from dataclasses import asdict
+    from monitors.evidence import outcome_data, verdict_data
 
     return {
         "system": target.system,
         "probe": target.name,
-        "verdict": type(outcome.verdict).__name__.lower(),
-        **asdict(outcome.verdict),
-        "duration": round(outcome.duration, 6),
-        "phases": {name: round(seconds, 6) for name, seconds in asdict(outcome.phases).items()},
-        "trace": [asdict(exchange) | {"seconds": round(exchange.seconds, 6)} for exchange in outcome.trace],
+        **verdict_data(outcome.verdict),
+        **outcome_data(outcome),
     }
 
 

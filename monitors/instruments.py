@@ -7,9 +7,9 @@ import time
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, takewhile
 
-from monitors.totals import Durations
+from monitors.record.totals import Durations
 
 LAG_INTERVAL = 0.1
 """Seconds between two looks at the event loop."""
@@ -40,7 +40,7 @@ class LoopLag:
     """How late the event loop comes to a timer: the time for which every probe stood still and could not know it."""
 
     def __init__(self, memory: float = LAG_MEMORY) -> None:
-        self._memory = memory
+        self.memory = memory
         self._seen: deque[tuple[float, float]] = deque()
         self._due = float("inf")
 
@@ -51,15 +51,16 @@ class LoopLag:
             await asyncio.sleep(LAG_INTERVAL)
             now = time.monotonic()
             self._seen.append((now, now - self._due))
-            while self._seen[0][0] < now - self._memory:
+            while self._seen[0][0] < now - self.memory:
                 self._seen.popleft()
 
     def worst(self, since: float) -> float:
         """Return the largest lag in seconds since then (`time.monotonic`), the one that is still growing included."""
         growing = time.monotonic() - self._due
-        return max([0.0, growing, *(lag for at, lag in self._seen if at >= since)])
+        lately = takewhile(lambda seen: seen[0] >= since, reversed(self._seen))
+        return max([0.0, growing, *(lag for _, lag in lately)])
 
     @property
     def recent(self) -> float:
         """The largest lag within the memory."""
-        return self.worst(time.monotonic() - self._memory)
+        return self.worst(time.monotonic() - self.memory)

@@ -26,7 +26,7 @@ DURATION = Metric(
     "histogram",
     "Duration of probe runs with a verdict, without thinking time",
     PROBE,
-    (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+    (0.1, 0.5, 1.0, 2.5, 5.0, 10.0),
 )
 PHASES = Metric(
     "piekwacht_probe_phase_seconds_total", "counter", "Time spent by phase, summed over requests", (*PROBE, "phase")
@@ -34,13 +34,19 @@ PHASES = Metric(
 SUCCESS = Metric("piekwacht_probe_success", "gauge", "1 if the last run with a verdict passed, else 0", PROBE)
 LAST_RUN = Metric("piekwacht_probe_last_run_timestamp_seconds", "gauge", "When the last run started", PROBE)
 LAST_SUCCESS = Metric("piekwacht_probe_last_success_timestamp_seconds", "gauge", "When the last pass started", PROBE)
+CERTIFICATE_EXPIRY = Metric(
+    "piekwacht_certificate_expiry_timestamp_seconds", "gauge", "When the first certificate of the chain expires", PROBE
+)
+OLDEST_UNANSWERED = Metric(
+    "piekwacht_message_oldest_unanswered_seconds",
+    "gauge",
+    "Age of the oldest message whose return has not come, 0 if there is none",
+    PROBE,
+)
 INTERVAL = Metric("piekwacht_probe_interval_seconds", "gauge", "How often the probe runs", PROBE)
 
 OBJECTIVE = Metric(
     "piekwacht_system_objective_ratio", "gauge", "The availability to achieve, 0.999 for 99.9 %", ("system",)
-)
-MEASURED_BY = Metric(
-    "piekwacht_system_measured_by_info", "gauge", "1 for each probe that measures its system's objective", PROBE
 )
 WINDOW_ACTIVE = Metric(
     "piekwacht_system_window_active", "gauge", "1 while the window applies now", ("system", "window")
@@ -54,7 +60,10 @@ LATENESS = Metric(
     (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0),
 )
 SKIPPED = Metric(
-    "piekwacht_scheduler_skipped_total", "counter", "Runs not started: the previous one was still going", PROBE
+    "piekwacht_scheduler_skipped_total",
+    "counter",
+    "Runs not started: the previous one of the same probe was still going",
+    ("system", "vantage"),
 )
 LOOP_LAG = Metric("piekwacht_loop_lag_seconds", "gauge", "Largest lag of the event loop in the last 15 s")
 LEDGER_WRITE = Metric(
@@ -63,6 +72,14 @@ LEDGER_WRITE = Metric(
     "Duration of durable ledger writes",
     (),
     (0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0),
+)
+REFERENCE_UP = Metric(
+    "piekwacht_reference_up", "gauge", "1 if the reference target took the last connection, else 0", ("reference",)
+)
+OPEN_DESCRIPTORS = Metric("piekwacht_open_descriptors", "gauge", "File descriptors that the monitor has open")
+DESCRIPTOR_LIMIT = Metric("piekwacht_descriptor_limit", "gauge", "File descriptors that the monitor may have open")
+CONFIG_RELOADED = Metric(
+    "piekwacht_config_last_reload_successful", "gauge", "1 if the last reload took its configuration, else 0"
 )
 CONFIG_LOADED = Metric("piekwacht_config_last_load_timestamp_seconds", "gauge", "When the configuration was read")
 BUILD = Metric("piekwacht_build_info", "gauge", "1; the version is in the label", ("version",))

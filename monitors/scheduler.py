@@ -9,7 +9,15 @@ of the probe's name: probes spread over the interval instead of starting togethe
                                                        skipped: no probe overlaps itself
 
 A run that begins too late, or during which the event loop stood still, measured this machine and not the target: its
-verdict is unknown(overloaded), whatever it was. Passes are given up like failures, or the figure would lean upwards.
+verdict is unknown(overloaded), whatever it was. Passes are given up like failures, or the figure would lean upwards. A
+failure is held until it is clear that it is not this machine's own trouble (`monitors.own_state`).
+
+The run that confirms a failure, where a probe asks for it, is the next one brought forward: it counts like any other,
+and nothing runs at the slot to which it belongs. So there are exactly as many runs as slots, and coverage stays right.
+
+            slot                 slot                 slot
+    |--------+--------------------+--------------------+-----> time
+             [ fails ][ confirms ] .                    [ run ]
 """
 
 from __future__ import annotations
@@ -18,22 +26,23 @@ import asyncio
 import hashlib
 import itertools
 import time
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from monitors.instruments import Histogram, LoopLag
+from monitors.instruments import Histogram
 from monitors.metrics import LATENESS
+from monitors.own_state import OwnState
 from monitors.probes import Outcome, Target
+from monitors.record.totals import Probe
 from monitors.slots import Schedule, Slots
-from monitors.verdict import Cause, Phases, Run, Unknown, Window
+from monitors.verdict import Cause, Fail, Run, Unknown, Window
 
 CONCURRENCY = 50
 """Runs under way at the same time; a fresh TLS handshake takes 2 to 4 ms of CPU."""
 MAX_LATENESS = 1.0
 """Seconds after its slot at which a run may still begin; a quarter of the interval where that is less."""
-MAX_LOOP_LAG = 0.5
-"""Seconds for which the event loop may stand still during a run."""
 
 
 class Clock(Protocol):
@@ -65,11 +74,36 @@ def schedule_of(target: Target) -> Schedule:
     return Schedule(target.system, target.name, target.interval, part * target.interval)
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A finished run; `asking` finds out whether this machine is to blame for a failure."""
+
+    run: Run
+    outcome: Outcome | None
+    asking: asyncio.Task[Unknown | None] | None
+
+    @property
+    def clear(self) -> bool:
+        """Whether there is nothing left to wait for."""
+        return self.asking is None or self.asking.done()
+
+    def judged(self) -> Run:
+        """Return the run with its final verdict, once that is clear."""
+        if self.asking is None:
+            return self.run
+        if self.asking.cancelled():
+            trouble: Unknown | None = Unknown(Cause.CANCELLED, "stopped before it was clear who is to blame")
+        else:
+            trouble = self.asking.result()
+        return replace(self.run, verdict=trouble or self.run.verdict)
+
+
 class Scheduler:
     """Starts every probe at its slots and hands each finished run over.
 
     `classify(system, at)` says in which kind of time a run is measured, asked when it begins. `deliver` receives every
-    finished run, `skip` the probe of each slot that passed while its previous run was still going.
+    finished run, each probe's in order, with what was measured (None: it was too late to begin); `skip` the probe of
+    each slot that passed while its previous run was still going.
     """
 
     def __init__(
@@ -78,75 +112,142 @@ class Scheduler:
         measure: Callable[[Target, int], Awaitable[Outcome]],
         *,
         classify: Callable[[str, float], Window],
-        deliver: Callable[[Run], None],
+        deliver: Callable[[Run, Outcome | None], None],
         skip: Callable[[Target], None],
-        lag: LoopLag,
+        own_state: OwnState,
         clock: Clock | None = None,
         concurrency: int = CONCURRENCY,
     ) -> None:
-        self._targets = targets
+        self._targets = {(target.system, target.name): target for target in targets}
         self._measure = measure
         self._classify = classify
         self._deliver = deliver
         self._skip = skip
-        self._lag = lag
+        self._own_state = own_state
         self._clock = clock or SystemClock()
         self._places = asyncio.Semaphore(concurrency)
         # Milliseconds since 1970: a restarted monitor goes on behind the numbers of the one before.
         self._numbers = itertools.count(int(self._clock.now() * 1000))
+        self._followers: dict[Probe, asyncio.Task[None]] = {}
+        self._running: set[Probe] = set()
+        self._held: defaultdict[Probe, deque[_Held]] = defaultdict(deque)
+        self._asking: set[asyncio.Task[Unknown | None]] = set()
+        self._group: asyncio.TaskGroup | None = None
         self.lateness = Histogram(LATENESS.buckets)
 
     async def run(self) -> None:
         """Run every probe until cancelled; then the runs under way are delivered as unknown(cancelled)."""
-        async with asyncio.TaskGroup() as group:
-            for target in self._targets:
-                group.create_task(self._follow(target), name=target.name)
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                self._group.create_task(asyncio.Event().wait())  # goes on without a probe: there may be one later
+                for probe in self._targets:
+                    self._begin(probe, None)
+        finally:
+            self._group = None
+            for task in self._asking:
+                task.cancel()
+            await asyncio.gather(*self._asking, return_exceptions=True)
 
-    async def _follow(self, target: Target) -> None:
+    def retarget(self, targets: Sequence[Target]) -> None:
+        """Probe these from now on. Unchanged probes go on as if nothing had happened; runs under way end as usual."""
+        before, self._targets = self._targets, {(target.system, target.name): target for target in targets}
+        if self._group is None:
+            return
+        for probe in before.keys() | self._targets.keys():
+            if before.get(probe) == self._targets.get(probe):
+                continue
+            follower = self._followers.pop(probe, None)
+            if follower is not None and probe not in self._running:
+                follower.cancel()
+            if probe in self._targets:
+                self._begin(probe, follower)
+
+    def _begin(self, probe: Probe, before: asyncio.Task[None] | None) -> None:
+        assert self._group is not None
+        target = self._targets[probe]
+        self._followers[probe] = self._group.create_task(self._follow(probe, target, before), name=target.name)
+
+    async def _follow(self, probe: Probe, target: Target, before: asyncio.Task[None] | None) -> None:
         me = asyncio.current_task()
         assert me is not None
+        if before is not None:
+            await asyncio.wait([before])  # its last run may be under way
         slots = Slots.of(schedule_of(target))
         slot = slots.next(self._now_ms())
-        while not me.cancelling():  # a run that was cut off ends normally, with its verdict
+        # A run that was cut off ends normally, with its verdict; so does the last one before a change.
+        while not me.cancelling() and self._followers.get(probe) is me:
             slot = await self._sleep_until(slot, slots)
-            await self._run_once(target, slot)
-            following = slots.next(max(slot, self._now_ms()))
-            for _ in range(slot + slots.interval_ms, following, slots.interval_ms):
+            self._running.add(probe)
+            last = await self._run_and_confirm(target, slot, slots)
+            self._running.discard(probe)
+            following = slots.next(max(last, self._now_ms()))
+            for _ in range(last + slots.interval_ms, following, slots.interval_ms):
                 self._skip(target)
             slot = following
 
     async def _sleep_until(self, slot: int, slots: Slots) -> int:
         """Sleep until a slot and return it; if the wall clock is set back meanwhile, until the next one after that."""
+        most = max(slots.interval_ms, slot - self._now_ms())  # two intervals after a confirmation
         while (remaining := slot - self._now_ms()) > 0:
-            if remaining > slots.interval_ms:
-                slot = slots.next(self._now_ms())
+            if remaining > most:
+                slot, most = slots.next(self._now_ms()), slots.interval_ms
             else:
                 await self._clock.sleep(remaining / 1000)
         return slot
 
-    async def _run_once(self, target: Target, slot: int) -> None:
+    async def _run_and_confirm(self, target: Target, slot: int, slots: Slots) -> int:
+        """Run for a slot, and for the next one at once if that failed and is to be confirmed; return the last slot."""
+        outcome = await self._run_for(target, slot)
+        following = slot + slots.interval_ms
+        if not target.probe.confirm or self._now_ms() >= following:
+            return slot
+        if outcome is None or not isinstance(outcome.verdict, Fail):
+            return slot
+        async with self._places:
+            await self._run_once(target, self._clock.now(), due=following / 1000)
+        return following
+
+    async def _run_for(self, target: Target, slot: int) -> Outcome | None:
         async with self._places:
             started = self._clock.now()
             late = started - slot / 1000
             self.lateness.observe(max(0.0, late))
-            window = self._classify(target.system, started)
-            if late > min(MAX_LATENESS, target.interval / 4):
-                started = slot / 1000  # nothing begins: the slot itself is unknown
-                outcome = Outcome(Unknown(Cause.OVERLOADED, f"{late:.1f} s late"), 0.0, Phases(), ())
-            else:
-                outcome = await self._measure_watched(target)
-        self._deliver(
-            Run(target.system, target.name, started, outcome.duration, outcome.verdict, window, outcome.phases)
-        )
+            if late <= min(MAX_LATENESS, target.interval / 4):
+                return await self._run_once(target, started)
+        window = self._classify(target.system, started)
+        verdict = Unknown(Cause.OVERLOADED, f"{late:.1f} s late")
+        # Nothing begins: the slot itself is unknown.
+        self._hand_over(Run(target.system, target.name, slot / 1000, 0.0, verdict, window), None)
+        return None
 
-    async def _measure_watched(self, target: Target) -> Outcome:
+    async def _run_once(self, target: Target, started: float, due: float | None = None) -> Outcome:
+        window = self._classify(target.system, started)
         before = time.monotonic()
         outcome = await self._measure(target, next(self._numbers))
-        stood_still = self._lag.worst(before)
-        if stood_still > MAX_LOOP_LAG and not isinstance(outcome.verdict, Unknown):
-            detail = f"the event loop stood still for {stood_still:.1f} s"
-            return replace(outcome, verdict=Unknown(Cause.OVERLOADED, detail))
+        stood_still = self._own_state.stood_still(before)
+        if stood_still is not None and not isinstance(outcome.verdict, Unknown):
+            outcome = replace(outcome, verdict=stood_still)
+        run = Run(target.system, target.name, started, outcome.duration, outcome.verdict, window, outcome.phases, due)
+        self._hand_over(run, outcome)
         return outcome
+
+    def _hand_over(self, run: Run, outcome: Outcome | None) -> None:
+        """Deliver a run: at once, or a failure as soon as it is clear who is to blame."""
+        held = self._held[run.system, run.probe]
+        asking = None
+        if isinstance(run.verdict, Fail):
+            asking = asyncio.create_task(self._own_state.trouble())
+            self._asking.add(asking)
+            asking.add_done_callback(self._asking.discard)
+            asking.add_done_callback(lambda _: self._release(held))
+        held.append(_Held(run, outcome, asking))
+        self._release(held)
+
+    def _release(self, held: deque[_Held]) -> None:
+        """Deliver what is clear, in order."""
+        while held and held[0].clear:
+            first = held.popleft()
+            self._deliver(first.judged(), first.outcome)
 
     def _now_ms(self) -> int:
         return int(self._clock.now() * 1000)

@@ -64,7 +64,10 @@ class Revision:
     slots: Slots | None
 
 
-def slots_owed(history: Sequence[Revision], start_ms: int, end_ms: int, settled_ms: int) -> int:
+NEVER_MS = 1 << 62
+
+
+def slots_owed(history: Sequence[Revision], start_ms: int, end_ms: int, settled_ms: int = NEVER_MS) -> int:
     """Return the number of slots in [start_ms, end_ms) whose run ended by `settled_ms`; it lasts at most an interval.
 
     `history` is in order of time.
@@ -76,3 +79,17 @@ def slots_owed(history: Sequence[Revision], start_ms: int, end_ms: int, settled_
             last = min(end_ms, settled_ms - revision.slots.interval_ms, *until)
             owed += revision.slots.count(max(start_ms, revision.since_ms), last)
     return owed
+
+
+def slot_of(history: Sequence[Revision], started_ms: int) -> int | None:
+    """Return the slot for which a run was meant that started then, or None where none was due.
+
+    `history` is in order of time. A run that started just after a reload may belong to a slot before it.
+    """
+    for revision in reversed(history):
+        if revision.slots is None:
+            if revision.since_ms <= started_ms:
+                return None
+        elif (slot := revision.slots.at(started_ms)) >= revision.since_ms:
+            return slot
+    return None

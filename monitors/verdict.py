@@ -67,7 +67,11 @@ class Phases:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One finished run of a probe. `started` is Unix time in seconds, `duration` seconds without thinking time."""
+    """One finished run of a probe. `started` is Unix time in seconds, `duration` seconds without thinking time.
+
+    `due` is the Unix time of the slot whose run this is, where that is not the last slot before the start: the run that
+    confirms a failure is the next one brought forward.
+    """
 
     system: str
     probe: str
@@ -76,3 +80,4 @@ class Run:
     verdict: Verdict
     window: Window = Window.NONE
     phases: Phases = field(default_factory=Phases)
+    due: float | None = None

@@ -13,6 +13,7 @@ from staging.admin import PREFIX as ADMIN
 from staging.admin import Admin
 from staging.answers import Refused
 from staging.connections import Connections
+from staging.customs import Customs
 from staging.digid import DigiD
 from staging.faults import Faults
 from staging.layout import PREFIXES, Route
@@ -33,11 +34,13 @@ class Replica:
         self._digid = DigiD(settings, clock)
         self._access = AccessService(settings, self.waiting_room, self._digid, clock)
         self._portal = Portal(settings, self._access, clock)
+        self._customs = Customs(settings, self.faults, clock)
         self._digid_connections = Connections()
         self._requests = 0
         self._admin = Admin(self.faults, self.waiting_room, clock, self.state)
         self._routes: dict[str, dict[str, Route]] = {}
-        for system in (Website(self.faults), self.waiting_room, self._access, self._digid, self._portal):
+        website = Website(self.faults)
+        for system in (website, self.waiting_room, self._access, self._digid, self._portal, self._customs):
             for route in system.routes():
                 self._routes.setdefault(PREFIXES[route.system] + route.path, {})[route.method] = route
 
@@ -84,6 +87,7 @@ class Replica:
                 "drafts": self._portal.returns.drafts(now),
                 "submissions": self._portal.returns.submissions,
             },
+            "customs": {"declarations": self._customs.declarations()},
         }
 
     def _find(self, request: web.BaseRequest) -> Route:

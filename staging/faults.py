@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from aiohttp import web
 from pydantic import AfterValidator, Field, ValidationError
@@ -26,7 +26,9 @@ class Fault(StrEnum):
     CONNECTION_LIMIT = "connection-limit"
     APP_UNGUARDED = "app-unguarded"
     BANNER = "banner"
+    REDIRECT_ASTRAY = "redirect-astray"
     MAINTENANCE_PAGE = "maintenance-page"
+    RETURN_MESSAGES_HELD = "return-messages-held"
 
 
 def _known_system(name: str) -> str:
@@ -63,6 +65,15 @@ class ConnectionLimit(Strict):
     connections: int = Field(default=50, ge=0, description="connections to DigiD that may be open at a time")
 
 
+class Banner(Strict):
+    """Parameters of banner."""
+
+    languages: Literal["both", "nl", "en"] = Field(default="both", description="both, or the only one: nl, en")
+    minutes: float = Field(
+        default=60, ge=-1e5, le=1e5, description="until the announced next update; less than 0: it has passed"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Definition:
     """A fault in words: what it is, what a citizen notices, and its parameters."""
@@ -94,11 +105,19 @@ DEFINITIONS: Mapping[Fault, Definition] = {
     Fault.BANNER: Definition(
         "The website announces a disruption",
         "a notice on the home page and on the disruptions page, in Dutch and in English",
-        NoParameters,
+        Banner,
+    ),
+    Fault.REDIRECT_ASTRAY: Definition(
+        "toeslagen.nl leads to the home page", "who looks for allowances has to search on", NoParameters
     ),
     Fault.MAINTENANCE_PAGE: Definition(
         "The portal is closed for maintenance",
         "every page of the portal is a maintenance page, status 200",
+        NoParameters,
+    ),
+    Fault.RETURN_MESSAGES_HELD: Definition(
+        "Customs takes declarations and answers none",
+        "every declaration is accepted, its return message does not come until this is over",
         NoParameters,
     ),
 }
@@ -142,6 +161,12 @@ class Faults:
         """Connections that DigiD accepts at a time; None for as many as come."""
         limit = self._on.get((Fault.CONNECTION_LIMIT, ""))
         return limit.connections if isinstance(limit, ConnectionLimit) else None
+
+    @property
+    def banner(self) -> Banner | None:
+        """What the website's notice is like; None if there is none."""
+        banner = self._on.get((Fault.BANNER, ""))
+        return banner if isinstance(banner, Banner) else None
 
     def active(self) -> list[dict[str, Any]]:
         """Return the faults that are on, each with its parameters, as plain data."""

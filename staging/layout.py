@@ -9,12 +9,14 @@ from aiohttp import web
 
 PREFIXES = {
     "website": "/website",
+    "toeslagen-nl": "/toeslagen",
     "waiting-room": "/waiting-room",
     "access-service": "/access",
     "digid-app": "/digid",
     "digid-sms": "/digid",
     "digid-activation": "/digid",
     "mijn-belastingdienst": "/portal",
+    "customs-messages": "/customs",
 }
 """Path prefix of every system that the replica plays; the same as in `config/environments/local.yaml`."""
 

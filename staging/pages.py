@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from datetime import datetime
 
 
 def page(title: str, body: str, *, language: str = "nl", navigation: str = "") -> bytes:
@@ -31,10 +32,8 @@ _NAVIGATION_EN = (
     '<nav lang="en"><a href="/website/en/">Home</a> <a href="/website/en/disruptions">Disruptions</a> '
     '<a href="/website/" lang="nl">Nederlands</a></nav>\n'
 )
-_BANNER_NL = '<p role="alert">Er is een storing. U kunt nu niet of moeilijk inloggen. Probeer het later opnieuw.</p>\n'
-_BANNER_EN = (
-    '<p role="alert">There is a disruption. Logging in is now difficult or not possible. Please try again later.</p>\n'
-)
+_MONTHS_NL = "januari,februari,maart,april,mei,juni,juli,augustus,september,oktober,november,december"
+_MONTHS_EN = "January,February,March,April,May,June,July,August,September,October,November,December"
 _HOME_NL = (
     "<p>Dit is een oefenomgeving; vul hier nooit echte gegevens in.</p>\n"
     "<h2>Aangifte inkomstenbelasting</h2>\n<p>Vanaf 1 maart staat uw vooringevulde aangifte voor u klaar. Controleer "
@@ -51,16 +50,35 @@ _HOME_EN = (
     "<h2>Benefits</h2>\n<p>Report changes in income, rent or childcare in time.</p>\n"
     "<h2>Customs</h2>\n<p>Declare goods, or find out what you may bring.</p>\n"
 )
+_ALLOWANCES = "<p>Zorgtoeslag, huurtoeslag, kinderopvangtoeslag en kindgebonden budget.</p>\n"
 _QUIET_NL = "<p>Er zijn op dit moment geen storingen bekend.</p>\n"
 _QUIET_EN = "<p>There are no known disruptions at the moment.</p>\n"
 
 
-def website_pages(*, banner: bool) -> dict[str, bytes]:
-    """Return every page of the website by path; with the banner on, all of them show it."""
-    nl, en = (_BANNER_NL, _BANNER_EN) if banner else ("", "")
+def banner_nl(update: datetime) -> str:
+    """Return the notice in Dutch; `update` is the moment of the next one."""
+    month = _MONTHS_NL.split(",")[update.month - 1]
+    return (
+        '<p role="alert">Er is een storing. U kunt nu niet of moeilijk inloggen. Probeer het later opnieuw.<br>\n'
+        f"Volgende update: {update.day} {month} {update.year} om {update:%H.%M} uur.</p>\n"
+    )
+
+
+def banner_en(update: datetime) -> str:
+    """Return the notice in English; `update` is the moment of the next one."""
+    month = _MONTHS_EN.split(",")[update.month - 1]
+    return (
+        '<p role="alert">There is a disruption. Logging in is now difficult or not possible. Please try again later.'
+        f"<br>\nNext update: {update:%H:%M} on {update.day} {month} {update.year}.</p>\n"
+    )
+
+
+def website_pages(nl: str = "", en: str = "") -> dict[str, bytes]:
+    """Return every page of the website by path, with the notice of its language if there is one."""
     return {
         "/": page("Belastingdienst", nl + _HOME_NL, navigation=_NAVIGATION_NL),
         "/storingen": page("Storingen bij de Belastingdienst", nl or _QUIET_NL, navigation=_NAVIGATION_NL),
+        "/toeslagen": page("Toeslagen", _ALLOWANCES, navigation=_NAVIGATION_NL),
         "/en/": page("Belastingdienst (Tax Administration)", en + _HOME_EN, language="en", navigation=_NAVIGATION_EN),
         "/en/disruptions": page(
             "Disruptions at the Belastingdienst", en or _QUIET_EN, language="en", navigation=_NAVIGATION_EN

@@ -32,6 +32,10 @@ class Settings:
     """Of a submitted return: long enough for every double submit that a broken client sends, while the 90,000 numbers
     of the test range come round again after a quarter of an hour at the national rate."""
 
+    return_message_delay: float = 0.2
+    """From a customs declaration to its return message."""
+    declaration_lifetime: float = 3600.0
+
     def dose(self, channel: Channel) -> float:
         """Return the people that a channel admits per second."""
         return self.dose_web if channel == "web" else self.dose_app

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from config.children import die_with_parent
+from tests.waiting import LONG
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -34,7 +35,7 @@ def child(command: Sequence[str], core: int | None = None, **options: Any) -> It
     finally:
         process.terminate()
         try:
-            process.wait(timeout=15)
+            process.wait(timeout=LONG)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -1,7 +1,8 @@
 """Probes: one synthetic person looks whether a system works. One file for each kind.
 
-A kind is a module with two functions, and one line in `KINDS`:
+A kind is a module with two functions and one constant, and one line in `KINDS`:
 
+    REASONS: tuple[Reason, ...]                   the reasons for which a run can fail
     steps(probe) -> tuple[str, ...]               the steps at which a run can fail
     async run(target, track, number) -> None      returns: pass; raises `JourneyFailed`: fail; `Undecided`: unknown
 
@@ -13,21 +14,25 @@ from __future__ import annotations
 import asyncio
 import traceback
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from config import Configuration, Probe
 from journeys import Identities, JourneyFailed, Reason
-from monitors.probes import http, journey
-from monitors.probes.outcome import Exchange, Outcome, Target, Track, Undecided
+from monitors.probes import banner, certificate, dns, http, journey, message, redirect
+from monitors.probes.outcome import Exchange, Memory, Outcome, Target, Track, Undecided
 from monitors.verdict import Cause, Fail, Pass, Unknown, Verdict
 
-__all__ = ["KINDS", "Exchange", "Kind", "Outcome", "Target", "measure", "steps_of", "targets"]
+__all__ = ["KINDS", "Exchange", "Kind", "Memory", "Outcome", "Target", "measure", "steps_of", "targets"]
 
 
 class Kind(Protocol):
     """One kind of probe; a module is one."""
+
+    @property
+    def REASONS(self) -> Sequence[Reason]:  # noqa: N802 - a constant of the module
+        """The reasons for which a run can fail."""
 
     def steps(self, probe: Probe) -> tuple[str, ...]:
         """Return the steps at which a run can fail."""
@@ -36,7 +41,15 @@ class Kind(Protocol):
         """Run once."""
 
 
-KINDS: Mapping[str, Kind] = {"http": http, "journey": journey}
+KINDS: Mapping[str, Kind] = {
+    "http": http,
+    "journey": journey,
+    "message": message,
+    "certificate": certificate,
+    "redirect": redirect,
+    "banner": banner,
+    "dns": dns,
+}
 
 
 def steps_of(probe: Probe) -> tuple[str, ...]:
@@ -44,8 +57,10 @@ def steps_of(probe: Probe) -> tuple[str, ...]:
     return KINDS[probe.kind].steps(probe)
 
 
-def targets(configuration: Configuration, environment: str, vantage: str) -> list[Target]:
-    """Return every probe of the estate, fitted to an environment.
+def targets(
+    configuration: Configuration, environment: str, vantage: str, before: Sequence[Target] = ()
+) -> list[Target]:
+    """Return every probe of the estate, fitted to an environment; those that were there `before` keep their memory.
 
     Where the environment sets the interval, timeout and limit shrink to fit. Each vantage point has its own order of
     identities; they come from the part of the test range that load tests leave alone.
@@ -53,10 +68,11 @@ def targets(configuration: Configuration, environment: str, vantage: str) -> lis
     place = configuration.environments[environment]
     seed = zlib.crc32(vantage.encode())
     identities = Identities(seed, reserved=True)
+    memories = {(target.system, target.name): target.memory for target in before}
     found = []
     for system, name, probe in configuration.probes():
         interval = place.probe_interval or probe.interval
-        timeout = min(probe.timeout, interval)
+        timeout = min(probe.timeout, interval / 2 if probe.confirm else interval)
         found.append(
             Target(
                 system=system,
@@ -68,6 +84,7 @@ def targets(configuration: Configuration, environment: str, vantage: str) -> lis
                 limit=min(probe.limit, timeout),
                 seed=seed,
                 identities=identities,
+                memory=memories.get((system, name)) or Memory(),
             )
         )
     return found

@@ -3,14 +3,18 @@
 Every run has its own cookie jar and every request its own connection: a probe that lives on a kept-alive connection
 does not see that new ones are refused. aiohttp's masking defaults are off: no DNS cache, no happy eyeballs, no proxies
 from the environment, no rounding of timeouts, and no second attempt in secret when the server drops a connection.
+Bound to one address family, a run connects by that family or not at all.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import closing
-from functools import partial
+from dataclasses import dataclass
+from functools import cache, partial
 from importlib.metadata import version
 from types import SimpleNamespace
 from typing import assert_never
@@ -19,45 +23,56 @@ import aiohttp
 from yarl import URL
 
 from config import Environment
+from config.environment import Tls
 from journeys import Action, Journey, JourneyFailed, Mark, Reason, Request, Response, Think, Wait
 from monitors.probes.errors import explain, in_words
+from monitors.probes.lookup import ANY, Resolver, is_of
+from monitors.probes.masking import Headers, mask_headers, mask_url
 from monitors.probes.outcome import Exchange, Phase, Track, Undecided
 from monitors.verdict import Cause
 
 USER_AGENT = f"Piekwacht/{version('piekwacht')} (synthetic monitoring)"
+FORM = "application/x-www-form-urlencoded"
 MAX_REDIRECTS = 10
 MAX_BODY = 8 * 1024 * 1024
 """Bytes of one answer; more is not a page for people."""
-_REDIRECTS = {301, 302, 303, 307, 308}
+REDIRECTS = {301, 302, 303, 307, 308}
 
 Resume = Callable[[], Action]
 
 
-async def walk(journey: Journey, environment: Environment, track: Track) -> None:
+async def walk(
+    journey: Journey,
+    environment: Environment,
+    track: Track,
+    *,
+    family: socket.AddressFamily = ANY,
+    follow: bool = True,
+) -> None:
     """Walk `journey` to its end; returns when it passed.
 
-    A wait is waited, thinking is not. Raises `JourneyFailed`, or `Undecided` for trouble in the prober's own network.
+    A wait is waited, thinking is not. Redirects are followed, to allowed hosts only, or given to the journey as they
+    are. Raises `JourneyFailed`, or `Undecided` for trouble in the prober's own network.
     """
     with closing(journey):
-        async with _session(track) as session:
+        async with _session(environment.tls, family) as session:
+            browser = _Browser(session, environment, track, family, follow)
             resume: Resume = partial(next, journey)
             while True:
                 try:
                     action = resume()
                 except StopIteration:
                     return
-                resume = await _perform(action, journey, session, environment, track)
+                resume = await _perform(action, journey, browser)
 
 
-async def _perform(
-    action: Action, journey: Journey, session: aiohttp.ClientSession, environment: Environment, track: Track
-) -> Resume:
+async def _perform(action: Action, journey: Journey, browser: _Browser) -> Resume:
     """Do what the citizen does next and return how the journey goes on from there."""
     match action:
         case Request():
-            track.at(action.step)
+            browser.track.at(action.step)
             try:
-                response = await _fetch(action, session, environment, track)
+                response = await browser.fetch(action)
             except JourneyFailed as failure:
                 return partial(journey.throw, failure)
             return partial(journey.send, response)
@@ -70,27 +85,42 @@ async def _perform(
     return partial(journey.send, None)
 
 
-def _session(track: Track) -> aiohttp.ClientSession:
+def _session(tls: Tls, family: socket.AddressFamily) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
-            limit=0, force_close=True, use_dns_cache=False, ttl_dns_cache=0, happy_eyeballs_delay=None
+            limit=0,
+            force_close=True,
+            use_dns_cache=False,
+            ttl_dns_cache=0,
+            happy_eyeballs_delay=None,
+            family=family,
+            resolver=Resolver(),
+            ssl=True if tls == Tls() else context_of(tls),
         ),
         cookie_jar=aiohttp.CookieJar(unsafe=True),  # unsafe: keeps the cookies of hosts that are IP addresses
         headers={"User-Agent": USER_AGENT},
         timeout=aiohttp.ClientTimeout(),  # none: the run as a whole has one, by the exact clock
-        trace_configs=[_phase_marks(track)],
+        trace_configs=[_PHASE_MARKS],
         middlewares=[_no_second_attempt],
         trust_env=False,
     )
 
 
-def _phase_marks(track: Track) -> aiohttp.TraceConfig:
-    """Tell `track` when a request goes from one phase to the next; the connection counts as made after TLS."""
+@cache
+def context_of(tls: Tls) -> ssl.SSLContext:
+    """Return the one context for all connections with these settings: loading authorities takes milliseconds."""
+    context = tls.context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _phase_marks() -> aiohttp.TraceConfig:
+    """Tell the track of a request when it goes from one phase to the next; the connection counts as made after TLS."""
     marks = aiohttp.TraceConfig()
 
     def mark(phase: Phase) -> Callable[[aiohttp.ClientSession, SimpleNamespace, object], Awaitable[None]]:
         async def note(session: aiohttp.ClientSession, context: SimpleNamespace, parameters: object) -> None:  # noqa: ARG001
-            track.enter(phase)
+            context.trace_request_ctx.enter(phase)
 
         return note
 
@@ -99,6 +129,9 @@ def _phase_marks(track: Track) -> aiohttp.TraceConfig:
     marks.on_dns_resolvehost_end.append(mark("connect"))
     marks.on_connection_create_end.append(mark("first_byte"))
     return marks
+
+
+_PHASE_MARKS = _phase_marks()  # the same for every session: what differs is the track, which comes with each request
 
 
 class _Dropped(aiohttp.ClientConnectionError):
@@ -114,25 +147,77 @@ async def _no_second_attempt(request: aiohttp.ClientRequest, send: aiohttp.Clien
         raise _Dropped("connection lost before the answer") from error
 
 
-async def _fetch(request: Request, session: aiohttp.ClientSession, environment: Environment, track: Track) -> Response:
-    """Send one request of the journey and follow its redirects, to allowed hosts only. Raises `JourneyFailed`."""
-    method, body = request.method, request.body
-    headers = dict(request.headers or {})
-    if request.content_type:
-        headers["Content-Type"] = request.content_type
-    url = URL(environment.endpoints[request.system] + request.path)
-    if not environment.allows(str(url)):
-        raise ValueError(f"the host {url.host!r} is not allowed in this environment")
-    for _ in range(MAX_REDIRECTS + 1):
-        response = await _exchange(session, method, url, body, headers, track)
-        location = response.header("Location") if response.status in _REDIRECTS else None
-        if location is None:
-            return response
-        url = _allowed_target(url, location, environment, request.step)
-        if response.status == 303 or (response.status in {301, 302} and method == "POST"):
-            method, body = "GET", b""
-            headers.pop("Content-Type", None)
-    raise JourneyFailed(Reason.UNEXPECTED_REDIRECT, request.step, f"more than {MAX_REDIRECTS} redirects")
+@dataclass(frozen=True, slots=True)
+class _Browser:
+    """What one citizen has in hand for one run."""
+
+    session: aiohttp.ClientSession
+    environment: Environment
+    track: Track
+    family: socket.AddressFamily
+    follow: bool
+
+    async def fetch(self, request: Request) -> Response:
+        """Send one request of the journey and follow its redirects, to allowed hosts only. Raises `JourneyFailed`."""
+        method, body = request.method, request.body
+        headers = dict(request.headers or {})
+        url = URL(self.environment.endpoints[request.system] + request.path)
+        if request.content_type:
+            headers["Content-Type"] = request.content_type
+        if request.content_type == FORM:
+            headers.setdefault("Referer", f"{url.origin()}/")  # of the same site, as protection against forgery demands
+        if not self.environment.allows(str(url)):
+            raise ValueError(f"the host {url.host!r} is not allowed in this environment")
+        for _ in range(MAX_REDIRECTS + 1):
+            if not is_of(url.host or "", self.family):
+                raise JourneyFailed(Reason.NAME_NOT_RESOLVED, request.step, f"{url.host} is of another address family")
+            response = await self._exchange(method, url, body, headers)
+            location = response.header("Location") if response.status in REDIRECTS else None
+            if location is None or not self.follow:
+                return response
+            url = _allowed_target(url, location, self.environment, request.step)
+            if response.status == 303 or (response.status in {301, 302} and method == "POST"):
+                method, body = "GET", b""
+                headers.pop("Content-Type", None)
+        raise JourneyFailed(Reason.UNEXPECTED_REDIRECT, request.step, f"more than {MAX_REDIRECTS} redirects")
+
+    async def _exchange(self, method: str, url: URL, body: bytes, headers: dict[str, str]) -> Response:
+        """Send one request, read the whole answer, and note what came of it.
+
+        Raises `JourneyFailed` and `Undecided`.
+        """
+        track = self.track
+        before, phases, result = track.elapsed, track.phases, "cut off"
+        status: int | None = None
+        shown: Headers = ()
+        try:
+            async with self.session.request(
+                method, url, data=body or None, headers=headers, allow_redirects=False, trace_request_ctx=track
+            ) as answer:
+                track.enter("transfer")
+                status, shown = answer.status, mask_headers(answer.raw_headers)
+                content = await _read(answer, track.step)
+            result = str(status)
+            return Response(status, answer.raw_headers, content)
+        except JourneyFailed as failure:
+            result = failure.reason
+            raise
+        except (aiohttp.ClientError, OSError) as error:
+            trouble = explain(error)
+            if trouble is None:
+                raise
+            result = trouble
+            raise verdict_of(trouble, track.step, detail_of(error)) from error
+        finally:
+            track.enter(None)
+            spent = track.phases_since(phases)
+            seconds = track.elapsed - before
+            track.trace.append(Exchange(track.step, method, mask_url(url), seconds, result, status, shown, spent))
+
+
+def verdict_of(trouble: Reason | Cause, step: str, detail: str) -> JourneyFailed | Undecided:
+    """Return what to raise: the target failed, or the prober has trouble of its own."""
+    return Undecided(trouble, detail) if isinstance(trouble, Cause) else JourneyFailed(trouble, step, detail)
 
 
 def _allowed_target(url: URL, location: str, environment: Environment, step: str) -> URL:
@@ -146,35 +231,6 @@ def _allowed_target(url: URL, location: str, environment: Environment, step: str
     return target
 
 
-async def _exchange(
-    session: aiohttp.ClientSession, method: str, url: URL, body: bytes, headers: dict[str, str], track: Track
-) -> Response:
-    """Send one request, read the whole answer, and note what came of it. Raises `JourneyFailed` and `Undecided`."""
-    before, result = track.elapsed, "cut off"
-    try:
-        async with session.request(method, url, data=body or None, headers=headers, allow_redirects=False) as answer:
-            track.enter("transfer")
-            content = await _read(answer, track.step)
-        result = str(answer.status)
-        return Response(answer.status, answer.raw_headers, content)
-    except JourneyFailed as failure:
-        result = failure.reason
-        raise
-    except (aiohttp.ClientError, OSError) as error:
-        trouble = explain(error)
-        if trouble is None:
-            raise
-        result = trouble
-        detail = _detail(error)
-        if isinstance(trouble, Cause):
-            raise Undecided(trouble, detail) from error
-        raise JourneyFailed(trouble, track.step, detail) from error
-    finally:
-        track.enter(None)
-        shown = str(url.with_query(None).with_fragment(None))
-        track.trace.append(Exchange(track.step, method, shown, track.elapsed - before, result))
-
-
 async def _read(answer: aiohttp.ClientResponse, step: str) -> bytes:
     content = bytearray()
     async for chunk in answer.content.iter_any():
@@ -184,8 +240,10 @@ async def _read(answer: aiohttp.ClientResponse, step: str) -> bytes:
     return bytes(content)
 
 
-def _detail(error: BaseException) -> str:
+def detail_of(error: BaseException) -> str:
     """Say what happened without quoting anything that the server sent."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return getattr(error.certificate_error, "verify_message", type(error).__name__)
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"{error.host}:{error.port}: {in_words(error.os_error)}"
     return type(error.__cause__ or error).__name__

@@ -14,12 +14,10 @@ from aiohttp.http_exceptions import ContentLengthError, TransferEncodingError
 from journeys import Reason
 from monitors.verdict import Cause
 
-# Out of descriptors, ports or memory; no route; stopped by a local firewall.
+# Out of descriptors (of the process, of the machine), of buffers or memory.
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+# Out of ports; no route; stopped by a local firewall.
 _OWN = {
-    errno.EMFILE,
-    errno.ENFILE,
-    errno.ENOBUFS,
-    errno.ENOMEM,
     errno.EADDRNOTAVAIL,
     errno.ENETUNREACH,
     errno.ENETDOWN,
@@ -33,7 +31,7 @@ _CUT_OFF = (ContentLengthError, TransferEncodingError)
 def explain(error: BaseException) -> Reason | Cause | None:
     """Return why a request got no usable answer, or None for an error that no target can cause (a bug of the probe)."""
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return _explain_lookup(error.os_error)
+        return explain_lookup(error.os_error)
     if any(isinstance(link, ssl.SSLError) for link in _chain(error)):
         return Reason.TLS_FAILED
     for link in _chain(error):
@@ -48,8 +46,17 @@ def explain(error: BaseException) -> Reason | Cause | None:
     return Reason.CONNECTION_RESET if isinstance(error, aiohttp.ClientConnectionError) else None
 
 
+def explain_connection(error: OSError) -> Reason | Cause:
+    """Return why a TLS connection was not made."""
+    if isinstance(error, ssl.SSLError):
+        return Reason.TLS_FAILED
+    return _explain_os(error) or Reason.CONNECTION_REFUSED
+
+
 def in_words(error: OSError) -> str:
-    """Return what the system calls the error, without what libraries add to it."""
+    """Return what the system, or OpenSSL, calls the error, without what libraries add to it."""
+    if isinstance(error, ssl.SSLError):  # its number is OpenSSL's own
+        return (error.reason or "TLS failed").replace("_", " ").lower()
     number = error.errno or 0
     return os.strerror(number) if number > 0 else error.strerror or type(error).__name__
 
@@ -62,9 +69,16 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         link = link.os_error if isinstance(link, aiohttp.ClientConnectorError) else link.__cause__
 
 
+def own_trouble(error: OSError) -> Cause | None:
+    """Return what is wrong with this machine if that explains the error, whatever was being opened."""
+    if error.errno in _EXHAUSTED:
+        return Cause.OVERLOADED
+    return Cause.OWN_NETWORK if error.errno in _OWN else None
+
+
 def _explain_os(error: OSError) -> Reason | Cause | None:
-    if error.errno in _OWN:
-        return Cause.OWN_NETWORK
+    if (own := own_trouble(error)) is not None:
+        return own
     if error.errno == errno.ETIMEDOUT:
         return Reason.TIMEOUT
     if error.errno in _RESET or isinstance(error, ConnectionResetError | ConnectionAbortedError | BrokenPipeError):
@@ -72,22 +86,23 @@ def _explain_os(error: OSError) -> Reason | Cause | None:
     return None
 
 
-def _explain_lookup(error: OSError) -> Reason | Cause:
+def explain_lookup(error: OSError) -> Reason | Cause:
     """Blame the target for a name that cannot be resolved, unless the lookup could not leave this machine."""
-    if error.errno in _OWN:
-        return Cause.OWN_NETWORK
-    if error.errno == socket.EAI_AGAIN and not _has_route():
-        return Cause.OWN_NETWORK
-    return Reason.NAME_NOT_RESOLVED
+    if (own := own_trouble(error)) is not None:
+        return own
+    no_way_out = _no_way_out() if error.errno == socket.EAI_AGAIN else None
+    return no_way_out or Reason.NAME_NOT_RESOLVED
 
 
-def _has_route() -> bool:
-    """Tell whether this machine has a way out; no packet is sent (192.0.2.1 and 2001:db8::1: RFC 5737, RFC 3849)."""
+def _no_way_out() -> Cause | None:
+    """Say why nothing can leave this machine; no packet is sent (192.0.2.1 and 2001:db8::1: RFC 5737, RFC 3849)."""
+    cause = None
     for family, address in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
         try:
             with socket.socket(family, socket.SOCK_DGRAM) as probe:
                 probe.connect((address, 9))
-        except OSError:
-            continue
-        return True
-    return False
+        except OSError as error:
+            cause = own_trouble(error) or Cause.OWN_NETWORK
+        else:
+            return None
+    return cause

@@ -6,9 +6,12 @@ from config import HttpProbe, Probe
 from journeys import Journey, Reason, Request, Response, check
 from journeys.core import missing_content
 from monitors.probes.client import walk
+from monitors.probes.lookup import only
 from monitors.probes.outcome import Target, Track
+from monitors.probes.reasons import PAGE
 
 STEP = "request"
+REASONS = PAGE
 
 
 def steps(probe: Probe) -> tuple[str, ...]:  # noqa: ARG001 - the same for each probe of this kind
@@ -19,7 +22,8 @@ def steps(probe: Probe) -> tuple[str, ...]:  # noqa: ARG001 - the same for each 
 async def run(target: Target, track: Track, number: int) -> None:  # noqa: ARG001 - anyone may read a page
     """Return when the page is right. Raises `JourneyFailed` and `Undecided`."""
     assert isinstance(target.probe, HttpProbe)
-    await walk(_look(target.system, target.probe), target.environment, track)
+    family = only(target.probe.families)
+    await walk(_look(target.system, target.probe), target.environment, track, family=family)
 
 
 def _look(system: str, probe: HttpProbe) -> Journey:
@@ -28,11 +32,11 @@ def _look(system: str, probe: HttpProbe) -> Journey:
     for text in probe.contains:
         check(response, STEP, statuses=probe.statuses, contains=text)
     if not probe.contains:
-        _refuse_stand_in(response)
+        refuse_stand_in(response, STEP)
 
 
-def _refuse_stand_in(response: Response) -> None:
-    """Where the probe names no text to look for, a page that speaks of a queue or of maintenance is still no pass."""
-    failure = missing_content(response, STEP, "the page itself")
+def refuse_stand_in(response: Response, step: str) -> None:
+    """Where a probe names no text to look for, a page that speaks of a queue or of maintenance is still no pass."""
+    failure = missing_content(response, step, "the page itself")
     if failure.reason is not Reason.CONTENT_MISSING:
         raise failure

@@ -9,14 +9,34 @@ from typing import Literal
 
 from config import Environment, Probe
 from journeys import Identities
+from monitors.probes.masking import Headers
 from monitors.verdict import Cause, Phases, Verdict
 
 Phase = Literal["resolve", "connect", "first_byte", "transfer"]
 
 
+@dataclass(slots=True)
+class Memory:
+    """What a probe remembers from run to run; it lives as long as the monitor and its probe.
+
+    `unanswered`: when each message was submitted whose return has not come, by its number, the oldest first (Unix time
+    in seconds). `certificate_expires`: when the first certificate of the chain expires (Unix time), once one was seen.
+    """
+
+    unanswered: dict[str, float] = field(default_factory=dict)
+    certificate_expires: float | None = None
+
+    def oldest_unanswered(self, now: float) -> float:
+        """Return the age in seconds of the oldest unanswered message; 0 if there is none."""
+        return max(0.0, now - next(iter(self.unanswered.values()), now))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """One probe of one system in one environment. Times are in seconds and already fitted to the environment."""
+    """One probe of one system in one environment. Times are in seconds and already fitted to the environment.
+
+    Whoever makes targets anew gives a probe that stays the `memory` that it had.
+    """
 
     system: str
     name: str
@@ -27,17 +47,24 @@ class Target:
     limit: float
     seed: int = 0
     identities: Identities = field(repr=False, compare=False)
+    memory: Memory = field(default_factory=Memory, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request of a run and what came of it, for people; the URL is without its query."""
+    """One request of a run and what came of it, for people: nothing in it is secret.
+
+    `result` is the status or why there is none; `status` and `headers` are those of the answer, if there was one.
+    """
 
     step: str
     method: str
     url: str
     seconds: float
     result: str
+    status: int | None = None
+    headers: Headers = ()
+    phases: Phases = field(default_factory=Phases)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +122,16 @@ class Track:
     def phases(self) -> Phases:
         """The seconds charged to each phase so far."""
         return Phases(**self._by_phase)
+
+    def phases_since(self, before: Phases) -> Phases:
+        """Return the seconds charged to each phase since it was `before`."""
+        now = self.phases
+        return Phases(
+            now.resolve - before.resolve,
+            now.connect - before.connect,
+            now.first_byte - before.first_byte,
+            now.transfer - before.transfer,
+        )
 
     def slowest_step(self) -> str:
         """Return the step that took most of the time."""

@@ -26,7 +26,7 @@ from config.commands import Exit
 from config.files import write_all
 from loadtests.plan import Plan
 from loadtests.summary import Summary
-from tests.benchmarks import nginx
+from tests import nginx
 from tests.children import ROOT, child
 
 OUT = ROOT / "build" / "bench"

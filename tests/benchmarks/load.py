@@ -20,7 +20,7 @@ import typer
 
 from config import Environment
 from staging.layout import endpoints
-from tests.benchmarks import nginx
+from tests import nginx
 from tests.benchmarks.bench import Bench, Broken, Generated, generate, printed_by, start
 from tests.benchmarks.errands import MANY, VISITS
 from tests.benchmarks.plans import plan, website
@@ -71,7 +71,7 @@ def main(
 
 def gets(bench: Bench, sizes: Sizes) -> None:
     """Compare requests per CPU-second, without and with TLS, and find what statistics cost."""
-    with nginx.running(0) as server:
+    with nginx.estate(0) as server:
         for label, url in (("HTTP", server.url), ("HTTPS", server.secure_url)):
             rates: dict[str, list[float]] = {}
             generators = _getters(bench, sizes, url, website(url, server.authorities), secure=label == "HTTPS")
@@ -172,7 +172,7 @@ def journeys(bench: Bench, sizes: Sizes) -> None:
     """
     seconds = 2 * sizes.seconds
     ours, theirs = [], []
-    with nginx.running(0) as server:
+    with nginx.estate(0) as server:
         environment = Environment(title="nginx", endpoints=endpoints(server.url), allow=["127.0.0.1"])
         for _ in range(sizes.rounds):
             done = generate(
@@ -195,7 +195,7 @@ def journeys(bench: Bench, sizes: Sizes) -> None:
 
 def tls(bench: Bench, sizes: Sizes) -> None:
     """Measure what a fresh citizen with one HTTPS connection costs: CPU to begin, memory to stay."""
-    with nginx.running(0) as server:
+    with nginx.estate(0) as server:
         environment = website(server.secure_url, server.authorities)
         per_second = [sizes.holders / 8] * 8  # shorter than their stay: all of them are connected at the end
         done = generate(plan("get-and-stay", environment, per_second, spacing="even"))
@@ -225,7 +225,7 @@ def _growth(done: Generated) -> tuple[int, float]:
 
 def keep_alive(bench: Bench, sizes: Sizes) -> None:
     """Count on the server how many connections citizens open who come back to theirs every second."""
-    with nginx.running(0) as server:
+    with nginx.estate(0) as server:
         before = server.accepted()
         done = generate(plan("get-again", website(server.url), [float(sizes.holders)], spacing="even"))
         bench.check("keep-alive", done.summary)

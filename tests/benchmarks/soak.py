@@ -18,7 +18,7 @@ import typer
 from loadtests.inference import Floats, Interval
 from loadtests.plan import MAX_ARRIVALS, Plan
 from loadtests.summary import Summary
-from tests.benchmarks import nginx
+from tests import nginx
 from tests.benchmarks.bench import SERVER, Bench, Generated, generate, start
 from tests.benchmarks.plans import plan, website
 
@@ -53,7 +53,7 @@ def main(
 ) -> None:
     """Keep up half of the maximum and look for growing memory and a drifting schedule; needs nginx."""
     bench = Bench("soak")
-    with bench.part("soak"), nginx.running(SERVER) as server:
+    with bench.part("soak"), nginx.estate(SERVER) as server:
         environment = website(server.url)
         if not rate:
             most = highest_rate(bench, lambda trial: plan("get", environment, [trial] * TRIAL, pooled=True))

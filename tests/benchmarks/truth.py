@@ -18,11 +18,14 @@ import typer
 
 from loadtests.plan import Plan
 from loadtests.shapes import Floats
-from tests.benchmarks import nginx
+from tests import nginx
 from tests.benchmarks.bench import SERVER, Bench, Generated, generate, start
 from tests.benchmarks.plans import plan, sine, website
 from tests.children import child
 from tests.stalling import Record
+
+WARM_UP = (0.1, 0.2, 0.4, 0.7)
+"""Parts of the full rate in the first seconds: a pool of connections fills with those whom earlier citizens leave."""
 
 RATE, STALLED_SECOND, SECONDS, STALL = 500.0, 9, 20, 2.0
 """The stall of 2 s in a run of 20 s at 500/s."""
@@ -47,15 +50,11 @@ def main(
     bench.finish()
 
 
-WARM_UP = (0.1, 0.2, 0.4, 0.7)
-"""Parts of the full rate in the first seconds: a pool of connections fills with those whom earlier citizens leave."""
-
-
 def lateness(bench: Bench, scale: float) -> None:
     """Measure how much later than intended arrivals start, on one core, once the full rate is reached."""
     seconds = max(2, round(10 * scale))
     for rate, pooled, most in ((5_000, True, 1.0), (15_000, True, 2.0), (2_000, False, 2.0)):
-        with nginx.running(SERVER) as server:
+        with nginx.estate(SERVER) as server:
             full = rate * min(1.0, scale)
             per_second = [*(part * full for part in WARM_UP), *[full] * seconds]
             done = generate(plan("get", website(server.url), per_second, warm_up=len(WARM_UP), pooled=pooled))

@@ -94,7 +94,7 @@ def test_other_commands_stop_at_an_invalid_configuration(house, capsys):
     """With the same lines and exit code 1."""
     assert load_or_exit(house.root).systems
     house.change(ENVIRONMENT_FILE, "title: ", "tilte: ")
-    keys = "one of: accounts, allow, endpoints, probe_interval, secrets, source_addresses, title, tls"
+    keys = "one of: accounts, allow, endpoints, probe_interval, references, secrets, source_addresses, title, tls"
     with pytest.raises(typer.Exit) as left:
         load_or_exit(house.root)
     assert left.value.exit_code == Exit.NO

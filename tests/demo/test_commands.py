@@ -6,21 +6,27 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
+from demo import commands as demo_commands
+from piekwacht import app
 from tests.conftest import ROOT
 from tests.waiting import LONG, eventually, gone
 
 DEMO = [sys.executable, "-m", "piekwacht", "demo"]
 
 
-def demo(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [*DEMO, *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LONG, check=False)
+@pytest.fixture
+def demo(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Call the command in this process, whose signals it leaves alone."""
+    monkeypatch.setattr(demo_commands, "_end_like_ctrl_c", lambda: None)
+    monkeypatch.chdir(ROOT)
+    return lambda *arguments: CliRunner().invoke(app, ["demo", *map(str, arguments)])
 
 
 @pytest.fixture
@@ -29,30 +35,34 @@ def config(tmp_path: Path) -> Path:
     return Path(shutil.copytree(ROOT / "config", tmp_path / "config", ignore=shutil.ignore_patterns("*.py", "__*")))
 
 
-def test_a_folder_it_cannot_use_is_one_line_and_wrong_use(tmp_path: Path) -> None:
+def test_a_folder_it_cannot_use_is_one_line_and_wrong_use(demo: Callable[..., Result], tmp_path: Path) -> None:
     """A file, and a folder with other files: exit code 2."""
     (tmp_path / "file").write_text("")
     for out, why in ((tmp_path / "file", "cannot be used"), (tmp_path, "not the demo's")):
         done = demo("--out", out)
-        assert done.returncode == 2
+        assert done.exit_code == 2
         assert why in done.stderr
         assert done.stderr.count("\n") == 1
 
 
-def test_an_estate_without_the_local_environment_is_wrong_use(tmp_path: Path, config: Path) -> None:
+def test_an_estate_without_the_local_environment_is_wrong_use(
+    demo: Callable[..., Result], tmp_path: Path, config: Path
+) -> None:
     (config / "environments" / "local.yaml").unlink()
     done = demo("--out", tmp_path / "out", "--config", config)
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert done.stderr == "There is no environment 'local'; there is: staging\n"
     assert not (tmp_path / "out").exists()
 
 
-def test_an_estate_without_what_the_fault_hits_is_wrong_use(tmp_path: Path, config: Path) -> None:
+def test_an_estate_without_what_the_fault_hits_is_wrong_use(
+    demo: Callable[..., Result], tmp_path: Path, config: Path
+) -> None:
     """The story needs its probe; without it nothing is started."""
     path = config / "estate" / "belastingdienst.yaml"
     path.write_text(path.read_text().replace("[file-return]", "[another]").replace(" file-return: {", " another: {"))
     done = demo("--out", tmp_path / "out", "--config", config)
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert "There is no probe 'file-return'" in done.stderr
 
 

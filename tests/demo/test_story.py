@@ -13,7 +13,7 @@ import pytest
 from demo.checks import HIT_PROBE, HIT_SYSTEM
 from demo.story import FAULT
 from journeys import Reason
-from monitors.ledger import Ledger
+from monitors.record.ledger import Ledger
 from monitors.verdict import Cause
 from tests.conftest import ROOT
 from tests.waiting import LONG
@@ -25,7 +25,7 @@ def test_the_demo_shows_what_it_promises(tmp_path: Path) -> None:
     """From a folder with a space in its name: fault seen and cleared, schedule kept, cost as it should be."""
     folder = tmp_path / "with a space"
     demo = subprocess.run(
-        [sys.executable, "-m", "piekwacht", "demo", "--seconds", "35", "--out", str(folder)],
+        [sys.executable, "-m", "piekwacht", "demo", "--seconds", "30", "--out", str(folder)],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -46,10 +46,28 @@ def test_a_handshake_that_fails(talk, reason):
     assert outcome.failed == 10
 
 
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (say(status=b"500 No"), Reason.UNEXPECTED_STATUS),
+        (say(b"Other"), Reason.CONTENT_MISSING),
+        (say(b"In verband met onderhoud gesloten"), Reason.MAINTENANCE_PAGE),
+        (say(status=b"302 Found", headers=b"Location: /\r\n"), Reason.UNEXPECTED_REDIRECT),
+    ],
+    ids=["status", "content", "maintenance", "loop"],
+)
+def test_an_answer_that_is_not_the_one_expected_has_its_reason(answer, reason):
+    """It is whole, and HTTP, and not what the citizen came for; a loop of redirects ends."""
+    with listening(answering(answer)) as target:
+        outcome = crowd(target.url)
+    assert outcome.failure() == ("one", reason)
+    assert outcome.failed == 10
+
+
 GZIP = b"Content-Encoding: gzip\r\n"
 DEFLATE = b"Content-Encoding: deflate\r\n"
 PACKED = gzip.compress(b"Hello" * 1000, mtime=0)
-BOMB = gzip.compress(bytes(20 * MAX_BODY), mtime=0)
+BOMB = gzip.compress(bytes(2 * MAX_BODY), compresslevel=1, mtime=0)
 
 
 @pytest.mark.parametrize(
@@ -85,21 +103,22 @@ def test_garbage_is_a_broken_answer(answer, words):
     "answer",
     [
         b"HTTP/1.0 200 OK\r\n\r\nHello",
+        b"HTTP/1.1 200 OK\r\n\r\nHello",
         b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nHello",
         b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nHello",
         b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nHello and more",
     ],
-    ids=["until-close", "http-1.0", "length-too-short", "after-close"],
+    ids=["until-close-1.0", "until-close-1.1", "http-1.0", "length-too-short", "after-close"],
 )
 def test_a_connection_that_cannot_be_kept_is_replaced(answer):
-    """HTTP/1.0, and an answer that is longer than it says: the next request has a connection of its own."""
+    """HTTP/1.0, no length, or an answer that is longer than it says: the next request has a connection of its own."""
     talk = answering(answer)
 
     def closing(it: Talk) -> None:
         it.request()
         it.send(answer)
 
-    with listening(closing if b"HTTP/1.0 200 OK\r\n\r\n" in answer else talk) as target:
+    with listening(closing if b" 200 OK\r\n\r\n" in answer else talk) as target:
         outcome = crowd(target.url, twice("Hel"), citizens=5)
         assert outcome.completed == 5
         assert outcome.counts["connections"] == target.connections == 10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -47,7 +48,11 @@ def visit(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
         arguments = ["prlimit", limit] if limit else []
         arguments += [sys.executable, "-m", "piekwacht", "load", "run", "visits", "--config", str(folder)]
         arguments += ["--env", "here", "--from", "09:00", "--to", end, "--out", str(tmp_path / "out"), *options]
-        return subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        # It must not compile for others: within a limit of file sizes Python leaves half a module in its cache.
+        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+        return subprocess.Popen(
+            arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        )
 
     return start
 

@@ -163,11 +163,11 @@ def everyone_was_started(summary: dict[str, Any], processes: int) -> None:
 
 def test_workers_elsewhere_replay_the_campaign_exactly(start, config, tmp_path, address):
     """One process, and a master with workers that have no configuration: the same arrivals, everyone once."""
-    run = Run(start, config, tmp_path / "two", 5, "--seed", "5", "--master", "--bind", address, "--expect-workers", "2")
+    run = Run(start, config, tmp_path / "two", 3, "--seed", "5", "--master", "--bind", address, "--expect-workers", "2")
     workers = [work(start, address, tmp_path) for _ in range(2)]
-    together = run.end()
+    other = Run(start, config, tmp_path / "alone", 3, "--seed", "5")
+    together, alone = run.end(), other.end()
     assert [worker.wait(PATIENCE) for worker in workers] == [0, 0], "workers end with their master"
-    alone = Run(start, config, tmp_path / "alone", 5, "--seed", "5").end()
     everyone_was_started(alone, 1)
     everyone_was_started(together, 2)
     assert alone["arrivals"]["lost"] == together["arrivals"]["lost"] == 0
@@ -176,9 +176,9 @@ def test_workers_elsewhere_replay_the_campaign_exactly(start, config, tmp_path, 
 
 def test_a_killed_worker_loses_only_those_on_their_way(start, config, tmp_path):
     """Kill -9 of one of three: the others go on with its arrivals; who was on the way is lost, nobody else."""
-    run = Run(start, config, tmp_path, 10, "--processes", "3")
+    run = Run(start, config, tmp_path, 8, "--processes", "3", "--think", "0.3")
     workers = run.workers(3)
-    run.wait_for_arrivals()
+    run.wait_for_arrivals(60)  # all three have told of some
     os.kill(workers[1], signal.SIGKILL)
     summary = run.end(
         losses=r"a worker was lost with [\d,]+ citizens .*; others went on with the arrivals [\d.]+ s later"
@@ -186,7 +186,7 @@ def test_a_killed_worker_loses_only_those_on_their_way(start, config, tmp_path):
     everyone_was_started(summary, 3)
     lost = summary["arrivals"]["lost"]
     assert f"lost with {lost:,} citizens" in " ".join(summary["reasons"])
-    assert lost < summary["arrivals"]["started"] / 2
+    assert 0 < lost < summary["arrivals"]["started"] / 2
 
 
 def test_a_worker_that_joins_late_takes_its_share_and_inherits_the_rest(start, config, tmp_path, address):
@@ -201,17 +201,6 @@ def test_a_worker_that_joins_late_takes_its_share_and_inherits_the_rest(start, c
     summary = run.end(losses="a worker was lost with .*; others went on with the arrivals")
     everyone_was_started(summary, 2)
     assert summary["arrivals"]["lost"] < summary["arrivals"]["started"] / 2
-
-
-def test_a_late_worker_alone_does_no_harm(start, config, tmp_path, address):
-    """A worker that joins in the middle of a run moves lanes, and nobody is forgotten or started twice."""
-    run = Run(start, config, tmp_path, 12, "--master", "--bind", address)
-    work(start, address, tmp_path)
-    run.wait_for_arrivals()
-    listen_for(work(start, address, tmp_path), "takes part")
-    summary = run.end()
-    everyone_was_started(summary, 2)
-    assert summary["arrivals"]["lost"] == 0
 
 
 def test_a_worker_that_stands_still_is_counted_once_when_it_wakes(start, config, tmp_path, address):
@@ -277,14 +266,6 @@ def test_a_worker_that_draws_other_arrivals_is_refused(config):
         cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert "draws other arrivals: install the same versions everywhere" in done.stdout, done.stderr
-
-
-def test_master_and_processes_exclude_each_other(start):
-    """Workers are either started here or come from elsewhere."""
-    process = start("piekwacht", "load", "run", CAMPAIGN, "--master", "--processes", "2")
-    output, _ = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 2
-    assert "use one of them" in output
 
 
 def test_a_taken_address_is_refused(start, config, tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtests.histogram import histogram
@@ -21,6 +21,7 @@ def latencies(seconds):
     return kept
 
 
+@settings(max_examples=30)  # each draws up to a hundred bars from a histogram of thousands of values
 @given(times, times)
 def test_every_answer_is_in_one_bar(response, service):
     """Bars follow each other without a gap, the first and the last of them are not empty."""

@@ -18,6 +18,8 @@ from loadtests.second import Second
 from loadtests.tenancy import Handover
 from tests.crowd import Outcome, Talk, crowd, listening, plan, registered, say
 
+IDENTITIES = Identities(3)
+
 
 class Portal:
     """A portal that knows who is using an account, and notes whoever comes while another is.
@@ -74,7 +76,7 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, object]]:
     """Put so many accounts into a variable; return the part of an environment that names it."""
 
     def make(count: int, **settings: object) -> dict[str, object]:
-        lines = [",".join(Identities(3).account(number)) for number in range(count)]
+        lines = [",".join(IDENTITIES.account(number)) for number in range(count)]
         monkeypatch.setenv("POOL", "\n".join(["bsn,password,app,pin", *lines]))
         return {"secrets": {"pool": "env:POOL"}, "accounts": {"secret": "pool", **settings}}
 
@@ -93,7 +95,7 @@ def test_an_account_has_one_citizen_at_a_time(pool):
     """So few accounts that each is lent as soon as it is back."""
     portal = Portal()
     with listening(portal.talk) as server:
-        outcome = crowd(server.url, use_account, citizens=80, seconds=2.0, environment=pool(2))
+        outcome = crowd(server.url, use_account, citizens=40, seconds=1.0, environment=pool(2))
     shared(portal, outcome, 2)
     assert outcome.engine.lending.lent == 0
 
@@ -106,7 +108,7 @@ def test_a_citizen_who_tries_again_keeps_the_account(pool):
         "come_back": {"share": 1.0, "times": 1, "after": "50ms"},
     }
     with listening(portal.talk) as server:
-        outcome = crowd(server.url, use_account, citizens=60, seconds=3.0, behaviour=retry, environment=pool(2))
+        outcome = crowd(server.url, use_account, citizens=30, seconds=1.5, behaviour=retry, environment=pool(2))
     shared(portal, outcome, 2)
     assert outcome.setbacks == 2 * outcome.counts["started"]
     assert outcome.engine.lending.lent == 0
@@ -118,7 +120,7 @@ def test_a_second_tab_keeps_the_account_until_it_is_closed(pool, monkeypatch):
     portal = Portal()
     with listening(portal.talk) as server:
         outcome = crowd(
-            server.url, use_account, citizens=60, seconds=3.0, behaviour={"two_tabs": 1.0}, environment=pool(2)
+            server.url, use_account, citizens=30, seconds=1.5, behaviour={"two_tabs": 1.0}, environment=pool(2)
         )
     shared(portal, outcome, 2)
     assert portal.most_tabs == 2
@@ -157,7 +159,7 @@ def test_accounts_used_once_are_used_in_their_order(pool):
         outcome = crowd(server.url, use_account, citizens=12, seconds=0.5, environment=pool(12, use="once"))
     assert outcome.completed == 12
     assert set(portal.begun.values()) == {1}
-    assert set(portal.begun) == {Identities(3).account(number).bsn for number in range(12)}
+    assert set(portal.begun) == {IDENTITIES.bsn(number) for number in range(12)}
 
 
 def test_an_engine_parts_with_accounts_and_gets_others(pool):

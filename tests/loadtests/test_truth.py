@@ -102,7 +102,7 @@ def test_a_sine_of_arrivals_is_followed_second_by_second(instants, spacing):
 
     Evenly spaced they are exact to one; of a Poisson process a second of mean m has m within 4 sqrt(m), for this seed.
     """
-    per_second = sine(4, mean=150.0, swing=120.0, period=2.5)
+    per_second = sine(3, mean=150.0, swing=120.0, period=2.5)
     with serving(Stall(after=10_000)) as server:
         the_plan = plan("get-own-page", website(server.url), per_second, spacing=spacing)
         _, results, zero = run(the_plan)

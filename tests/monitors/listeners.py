@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import TypeVar, get_args
 
 from aiohttp import web
 
-from config import Environment, HttpProbe, JourneyProbe, Probe
-from config.estate import Channel
+from config import Channel, Environment, HttpProbe, JourneyProbe, Probe, ProbeTiming
 from journeys import Identities
 from monitors.probes import Outcome, Target, measure
 from staging.layout import SYSTEMS
@@ -25,13 +26,16 @@ Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[
 
 
 @asynccontextmanager
-async def answering(answer: Answer) -> AsyncIterator[str]:
-    """Answer every request in this way; yield the base URL."""
+async def answering(
+    answer: Answer, *, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
+    """Answer every request in this way, with TLS if there is a context for it; yield the base URL."""
     runner = web.ServerRunner(web.Server(answer, access_log=None), shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    await web.TCPSite(runner, host, port, ssl_context=tls).start()
+    shown = f"[{host}]" if ":" in host else host
     try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield f"{'https' if tls else 'http'}://{shown}:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
 
@@ -81,9 +85,10 @@ def closed_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def environment(base: str, endpoints: Mapping[str, str] | None = None) -> Environment:
+def environment(base: str, endpoints: Mapping[str, str] | None = None, **more: object) -> Environment:
     """Return an environment in which every system is at `base`, or where `endpoints` says."""
-    return Environment(title="a test", endpoints=dict(endpoints or dict.fromkeys(SYSTEMS, base)), allow=ALLOWED)
+    places = dict(endpoints or dict.fromkeys(SYSTEMS, base))
+    return Environment.model_validate({"title": "a test", "endpoints": places, "allow": ALLOWED, **more})
 
 
 def aim(probe: Probe, place: Environment, *, system: str = "website", name: str = "probe") -> Target:
@@ -114,6 +119,15 @@ def journey_probe(journey: str, channel: Channel = "web", *, timeout: str = PATI
     return JourneyProbe.model_validate(
         {"kind": "journey", "journey": journey, "channel": channel} | _timing(timeout, limit or timeout)
     )
+
+
+ProbeT = TypeVar("ProbeT", bound=ProbeTiming)
+
+
+def probe_of(kind: type[ProbeT], **fields: object) -> ProbeT:
+    """Return a probe of any kind with time enough, unless `fields` say otherwise."""
+    name = get_args(kind.model_fields["kind"].annotation)[0]
+    return kind.model_validate({"kind": name} | _timing(PATIENT, PATIENT) | fields)
 
 
 def _timing(timeout: str, limit: str) -> dict[str, str]:

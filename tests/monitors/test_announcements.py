@@ -11,9 +11,10 @@ import pytest
 
 from config import Configuration
 from journeys import Reason
-from monitors.announcements import Timekeeper, announce
-from monitors.ledger import Ledger
+from monitors.record.ledger import Ledger
 from monitors.verdict import Fail, Pass, Run, Verdict, Window
+from monitors.windows.announcements import Timekeeper, announce
+from monitors.windows.calendars import AnnouncedWindow
 
 HOUR = 3600.0
 START = datetime(2027, 3, 7, 0, 0, tzinfo=UTC).timestamp()
@@ -95,7 +96,7 @@ def test_maintenance_is_over_when_every_measuring_probe_passed(ledger: Ledger, c
     calendars.write(4, "waiting-room")
     announce(ledger, calendars.configuration, START - HOUR)
     ledger.record([run("waiting-room-web", START - HOUR), run("waiting-room-app", START - HOUR)])
-    keeper = Timekeeper(ledger, calendars.configuration.systems)
+    keeper = Timekeeper(ledger, calendars.configuration)
     end = START + 4 * HOUR
 
     def window(at: float) -> Window:
@@ -121,4 +122,70 @@ def test_a_restart_remembers_the_passes(ledger: Ledger, calendars: Calendars) ->
     announce(ledger, calendars.configuration, START - HOUR)
     end = START + 4 * HOUR
     ledger.record([run("waiting-room-web", end + 10), run("waiting-room-app", end + 10)])
-    assert Timekeeper(ledger, calendars.configuration.systems).window("waiting-room", end + HOUR) is Window.NONE
+    assert Timekeeper(ledger, calendars.configuration).window("waiting-room", end + HOUR) is Window.NONE
+
+
+def test_what_a_person_said_is_not_taken_back_by_a_calendar(ledger: Ledger, calendars: Calendars) -> None:
+    """A window revised or entered by hand stays so at every reload; a calendar that says something new goes first."""
+    calendars.write(4)
+    announce(ledger, calendars.configuration, START - 3 * HOUR)
+    [announced] = ledger.windows()
+    by_hand = replace(announced, end=START + 2 * HOUR)
+    ledger.add_window(by_hand, START - 2 * HOUR, by="J. Jansen", why="half of the work was cancelled")
+    other = replace(announced, uid="by-hand", start=START + HOUR, end=START + 7 * HOUR)
+    ledger.add_window(other, START - 2 * HOUR, by="J. Jansen", why="not in any calendar")
+    for _ in range(2):
+        announce(ledger, calendars.configuration, START - HOUR)
+        assert ends(ledger) == [2, 7]
+    calendars.write(6)
+    announce(ledger, calendars.configuration, START - HOUR / 2)
+    assert ends(ledger) == [6, 7]
+
+
+def test_who_announced_a_window_is_noted(ledger: Ledger, calendars: Calendars) -> None:
+    """The file by its name; that an event left it is a revision of its own."""
+    calendars.write(4)
+    announce(ledger, calendars.configuration, START - HOUR)
+    calendars.write(None)
+    announce(ledger, calendars.configuration, START - HOUR / 2)
+    history = [(revision.by, revision.withdrawn) for revision in ledger.window_history()]
+    assert history == [("calendar: releases.ics", False), ("calendar: releases.ics", True)]
+
+
+def test_service_hours_are_noted_when_they_change(ledger: Ledger, calendars: Calendars) -> None:
+    """From the moment of the reload that brought them; round the clock needs no note, going back to it does."""
+    shipped = calendars.configuration
+
+    def hours(text: str) -> Configuration:
+        website = shipped.systems["website"].model_copy(update={"service_hours": text})
+        return replace(shipped, systems={"website": website})
+
+    for number, text in enumerate(("24/7", "Mo-Fr 08:00-17:00", "Mo-Fr 08:00-17:00", "Mo-Fr 08:00-20:00", "24/7")):
+        announce(ledger, hours(text), START + number * HOUR)
+    noted = [(window.start, window.summary) for window in ledger.windows() if window.kind == "hours"]
+    assert noted == [
+        (START + HOUR, "Mo-Fr 08:00-17:00"),
+        (START + 3 * HOUR, "Mo-Fr 08:00-20:00"),
+        (START + 4 * HOUR, "24/7"),
+    ]
+
+
+def test_outside_service_hours_it_is_closed(ledger: Ledger, calendars: Calendars) -> None:
+    """Sunday 7 March 2027, 01:00 in Amsterdam; the next morning at ten the service is open."""
+    website = calendars.configuration.systems["website"].model_copy(update={"service_hours": "Mo-Fr 08:00-17:00"})
+    configuration = replace(calendars.configuration, systems={"website": website})
+    announce(ledger, configuration, START)
+    keeper = Timekeeper(ledger, configuration)
+    assert keeper.window("website", START) is Window.CLOSED
+    assert keeper.window("website", START + 33 * HOUR) is Window.NONE
+
+
+def test_windows_of_another_process_are_seen_at_the_next_look(ledger: Ledger, calendars: Calendars) -> None:
+    """Entered, changed or withdrawn; nothing is read while there is nothing new."""
+    keeper = Timekeeper(ledger, calendars.configuration)
+    window = AnnouncedWindow(START, START + HOUR, "by-hand", "planned", ("website",), "Release")
+    with Ledger.open_to_correct(ledger.path) as other:
+        for withdrawn, expected in ((False, Window.PLANNED), (True, Window.NONE)):
+            other.add_window(window, START - HOUR, by="J. Jansen", why="agreed by telephone", withdrawn=withdrawn)
+            keeper.refresh()
+            assert keeper.window("website", START) is expected

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config import ConfigError, Configuration
-from monitors.calendars import AnnouncedWindow, announced, check, classify, windows_in
+from config.hours import Holidays, Hours, Opening
 from monitors.verdict import Window
+from monitors.windows.calendars import FOREVER, AnnouncedWindow, announced, check, classify, windows_in
 
 SYSTEMS = ("website", "digid-app")
 YEAR = (datetime(2027, 1, 1, tzinfo=UTC).timestamp(), datetime(2028, 1, 1, tzinfo=UTC).timestamp())
@@ -64,6 +65,15 @@ def test_the_category_aftermath_makes_it_aftermath() -> None:
     assert (window.kind, window.systems) == ("aftermath", ("website",))
 
 
+def test_the_category_closed_is_a_time_without_service() -> None:
+    """It goes before everything else; it is one or the other."""
+    (window,) = read(EVENT.replace("website", "website,closed"))
+    assert (window.kind, window.systems) == ("closed", ("website",))
+    assert classify(window.start, "website", [*single(), window], None) is Window.CLOSED
+    found = problems(calendar(EVENT.replace("website", "website,closed,aftermath")))
+    assert found == ["w.ics:9: CATEGORIES: found both 'aftermath' and 'closed', expected one of them"]
+
+
 @pytest.mark.parametrize("status", ["CANCELLED", "TENTATIVE", "cancelled"])
 def test_what_is_not_confirmed_announces_nothing(status: str) -> None:
     assert read(EVENT.replace("SUMMARY", f"STATUS:{status}\nSUMMARY")) == []
@@ -92,6 +102,27 @@ def test_occurrences_keep_their_name_when_they_are_moved_or_cancelled() -> None:
     ]
 
 
+def test_dates_can_be_taken_out_of_a_series() -> None:
+    """EXDATE: the other occurrences keep their names."""
+    series = EVENT.replace(
+        "SUMMARY", "RRULE:FREQ=WEEKLY;COUNT=4\nEXDATE;TZID=Europe/Amsterdam:20270314T000000\nSUMMARY"
+    )
+    assert [w.uid for w in read(series)] == [
+        *["migration/20270306T230000Z", "migration/20270320T230000Z", "migration/20270327T230000Z"]
+    ]
+
+
+def test_an_occurrence_that_is_moved_out_of_the_period_is_gone() -> None:
+    """One that is moved into it is there, under its old name."""
+    series = EVENT.replace("SUMMARY", "RRULE:FREQ=WEEKLY;COUNT=2\nSUMMARY")
+    moved = EVENT.replace("SUMMARY", "RECURRENCE-ID;TZID=Europe/Amsterdam:20270314T000000\nSUMMARY").replace(
+        ":20270307T", ":20270601T"
+    )
+    march, june = ((unix(f"2027-{a}-01T00:00Z"), unix(f"2027-{b}-01T00:00Z")) for a, b in (("03", "04"), ("05", "07")))
+    assert [w.uid for w in read(series, moved, period=march)] == ["migration/20270306T230000Z"]
+    assert [w.uid for w in read(series, moved, period=june)] == ["migration/20270313T230000Z"]
+
+
 def test_a_window_that_only_touches_the_period_is_found() -> None:
     """Both ends are moments: the end of one is not within it."""
     start, end = unix("2027-03-07T00:00+01:00"), unix("2027-03-07T08:00+01:00")
@@ -106,7 +137,7 @@ START_LIKE = MOMENT.format("DTSTART;TZID=Europe/Amsterdam:20270307T000000")
 END_LIKE = MOMENT.format("DTEND;TZID=Europe/Amsterdam:20270307T000000")
 RFC = "expected a value as in RFC 5545"
 NO_CALENDAR = "w.ics:1: found no whole calendar, expected one, from BEGIN:VCALENDAR to END:VCALENDAR"
-KNOWN = "systems of the estate (website, digid-app), and 'aftermath' where it is one"
+KNOWN = "systems of the estate (website, digid-app), and 'aftermath' or 'closed' where it is one"
 
 
 @pytest.mark.parametrize(
@@ -252,6 +283,17 @@ def test_aftermath_goes_before_planned_and_never_overruns() -> None:
     both = [*single(), *single("aftermath")]
     assert classify(150, "website", both, None) is Window.AFTERMATH
     assert classify(250, "website", single("aftermath"), None) is Window.NONE
+
+
+def test_outside_service_hours_it_is_closed() -> None:
+    """Noted hours go before those of the estate; before the first that were noted it was open round the clock."""
+    monday = unix("2027-03-08T00:00+01:00")
+    nine_to_five = Opening(Hours.parse("Mo-Su 09:00-17:00"), Holidays())
+    noted = AnnouncedWindow(monday + 86_400, FOREVER, "h", "hours", ("website",), "Mo-Su 12:00-13:00")
+    hours = [8, 10, 24 + 10, 24 + 12]
+    found = [[classify(monday + 3600 * at, "website", w, None, nine_to_five) for at in hours] for w in ([], [noted])]
+    closed, none = Window.CLOSED, Window.NONE
+    assert found == [[closed, none, none, none], [none, none, closed, none]]
 
 
 @given(moments, windows, st.none() | moments)

@@ -14,6 +14,7 @@ from config import load
 from monitors.commands import app
 from staging.faults import Fault
 from tests.monitors.estates import configure
+from tests.monitors.listeners import closed_port
 from tests.replica import running_replica
 
 
@@ -64,6 +65,18 @@ async def test_once_exits_with_3_if_only_the_prober_is_in_trouble(
         result = await invoke("once", "--config", str(config))
     assert result.exit_code == 3
     assert "broken_probe" in result.output
+
+
+async def test_once_blames_nobody_for_a_network_that_is_down(tmp_path: Path) -> None:
+    """Where every reference target is silent too, nothing is down and the answer is 3."""
+    nowhere = f"127.0.0.1:{closed_port()}"
+    config = configure(tmp_path / "config", dict.fromkeys(load(Path("config")).systems, f"http://{nowhere}"))
+    assert (await invoke("once", "--config", str(config))).exit_code == 1
+    with (config / "environments" / "local.yaml").open("a", encoding="utf-8") as file:
+        file.write(f"references: ['{nowhere}']\n")
+    result = await invoke("once", "--config", str(config), "--json")
+    assert result.exit_code == 3
+    assert {(each["verdict"], each["cause"]) for each in json.loads(result.output)} == {("unknown", "own_network")}
 
 
 @pytest.mark.parametrize(

@@ -2,56 +2,22 @@
 
 from __future__ import annotations
 
-import random
-import sqlite3
-import subprocess
-import sys
+import json
 import threading
-import time
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from journeys import Reason
-from monitors.accounting import Tally
-from monitors.calendars import AnnouncedWindow
-from monitors.ledger import SCHEMA_VERSION, WRITE_DELAY, Ledger, LedgerError, Schedule
-from monitors.verdict import Cause, Fail, Pass, Phases, Run, Unknown, Verdict, Window
-
-ROOT = Path(__file__).resolve().parents[2]
-START = 1_700_000_000 // 60 * 60
-"""A whole minute."""
-SETTLED = START + 1e6
-"""So late that every run is owed."""
-HOME = ("website", "home-page")
-BAD = Fail(Reason.TIMEOUT, "home")
-
-
-def run(at: float, verdict: Verdict = Pass(), window: Window = Window.NONE, duration: float = 0.2) -> Run:  # noqa: B008
-    return Run(*HOME, at, duration, verdict, window, Phases(0.01, 0.02, 0.03, 0.04))
-
-
-def schedule(interval: float = 15.0, phase: float = 3.0) -> Schedule:
-    return Schedule(*HOME, interval, phase)
-
-
-def minute(tallies: list[Tally], number: int) -> Tally:
-    return next(tally for tally in tallies if tally.minute == START // 60 + number)
-
-
-def coverage(tallies: list[Tally]) -> float:
-    return sum(t.good + t.bad for t in tallies) / sum(t.expected for t in tallies)
-
-
-def sql(path: Path, statement: str) -> list[tuple[object, ...]]:
-    """Do something behind the ledger's back."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        return connection.execute(statement).fetchall()
+from monitors.availability.accounting import Counts
+from monitors.metrics import DURATION
+from monitors.record.ledger import WRITE_DELAY, Ledger, LedgerError, Schedule
+from monitors.verdict import Cause, Pass, Phases, Unknown, Verdict, Window
+from tests.monitors.records import BAD, FIRST, HOME, SETTLED, START, counted, coverage, run, schedule, slot, sql
 
 
 @pytest.fixture
@@ -69,7 +35,7 @@ def test_every_counter_is_kept(ledger: Ledger) -> None:
     """Runs, failures, causes, reasons, steps, phases, durations and skips are counted; unknown runs are no runs."""
     ledger.record(
         [
-            run(START, duration=0.05),
+            run(START, duration=DURATION.buckets[0]),
             run(START + 15, BAD, Window.OVERRUN, duration=3.0),
             run(START + 30, Unknown(Cause.OVERLOADED), duration=99.0),
         ],
@@ -86,19 +52,27 @@ def test_every_counter_is_kept(ledger: Ledger) -> None:
     )
     assert totals.skipped == {HOME: 2}
     histogram = totals.durations[HOME]
-    assert histogram.buckets[0] == ("0.05", 1), "a duration equal to a bound belongs below it"
+    assert histogram.buckets[0] == (str(DURATION.buckets[0]), 1), "a duration equal to a bound belongs below it"
     assert dict(histogram.buckets)["2.5"] == 1
     assert dict(histogram.buckets)["5.0"] == 2
     assert histogram.buckets[-1] == ("+Inf", 2)
-    assert histogram.sum == pytest.approx(3.05)
+    assert histogram.sum == pytest.approx(3.0 + DURATION.buckets[0])
 
 
 def test_the_state_of_a_probe_is_that_of_its_last_verdict(ledger: Ledger) -> None:
-    """An unknown run moves the time of the last run, not the verdict; a run that arrives late changes nothing."""
+    """An unknown run moves the time of the last run, not the verdict."""
     ledger.record([run(START), run(START + 30, BAD)])
-    ledger.record([run(START + 15), run(START + 45, Unknown(Cause.OWN_NETWORK))])
+    ledger.record([run(START + 45, Unknown(Cause.OWN_NETWORK))])
     state = ledger.totals().states[HOME]
-    assert (state.last_run, state.last_success, state.passed) == (START + 45, START + 15, False)
+    assert (state.last_run, state.last_success, state.passed) == (START + 45, START, False)
+
+
+def test_the_state_follows_a_clock_set_back(ledger: Ledger) -> None:
+    """The last run is the one recorded last: an outage shows at once, not when the old time is reached again."""
+    ledger.record([run(START)])
+    ledger.record([run(START - 3600, BAD)])
+    state = ledger.totals().states[HOME]
+    assert (state.last_run, state.last_success, state.passed) == (START - 3600, START, False)
 
 
 def test_a_probe_without_a_verdict_has_none(ledger: Ledger) -> None:
@@ -109,83 +83,130 @@ def test_a_probe_without_a_verdict_has_none(ledger: Ledger) -> None:
 
 def test_everything_survives_a_restart(path: Path) -> None:
     """Counters go on where they were."""
-    for _ in range(3):
+    for number in range(3):
         with Ledger.open(path) as ledger:
-            ledger.record([run(START), run(START, BAD)])
+            ledger.expect([schedule()], START)
+            ledger.record([run(slot(2 * number)), run(slot(2 * number + 1), BAD)])
     with Ledger.open(path, read_only=True) as reader:
         assert reader.totals().runs == {(*HOME, "none"): 6}
         assert reader.totals().failures == {(*HOME, "none"): 3}
-        assert minute(reader.minutes(START // 60, START // 60 + 1, now=SETTLED), 0).good == 3
+        assert counted(reader, 2) == [Counts(2, 2, 0, 4), Counts(1, 1, 0, 4)]
 
 
 def test_an_undisturbed_run_is_covered_completely_at_every_moment(ledger: Ledger) -> None:
     """From a partial first minute to a partial last one, coverage is 100 % whenever somebody asks."""
     begin = START + 17.2
     ledger.expect([schedule()], begin)
-    slots = [START + 3 + 15 * k for k in range(1, 40)]
-    for slot in (slot for slot in slots if slot >= begin):
-        late = (slot % 7) / 10
-        ledger.record([run(slot + late, BAD if slot % 4 == 0 else Pass())])
+    for number in range(1, 40):
+        if slot(number) < begin:
+            continue
+        late = (slot(number) % 7) / 10
+        ledger.record([run(slot(number) + late, BAD if number % 4 == 0 else Pass())])
         for wait in (10.0, 14.9):  # the run took up to 10 s
-            tallies = ledger.minutes(START // 60 - 5, START // 60 + 60, now=slot + wait)
-            assert coverage(tallies) == 1.0
-            assert all(t.good + t.bad == t.expected for t in tallies)
-    assert minute(tallies, 0).expected == 3, "18, 33, 48; 3 lies before the start"
-    assert minute(tallies, 1).expected == 4
+            counts = counted(ledger, 60, slot(number) + wait)
+            assert coverage(counts) == 1.0
+            assert all(each.good + each.bad == each.expected for each in counts)
+    assert counts[0].expected == 3, "18, 33, 48; 3 lies before the start"
+    assert counts[1].expected == 4
 
 
 def test_a_run_belongs_to_the_minute_of_its_slot(ledger: Ledger) -> None:
     """A start that slips over the edge of a minute, either way, does not make one minute poor and the next rich."""
     ledger.expect([schedule(phase=0.0)], START)
-    ledger.record([run(START + 59.999 - 15 * k) for k in range(3)])  # the clock was set back a little: slots 30 to 60
-    ledger.record([run(START + 60 + 14.5)])  # late: slot 60 + 0
-    tallies = ledger.minutes(START // 60, START // 60 + 2, now=START + 60)
-    assert minute(tallies, 0).good == 2
-    assert minute(tallies, 1).good == 2
+    ledger.record([run(START + 14.999 + 15 * k) for k in range(4)])  # a little early: slots 15 to 60
+    ledger.record([run(START + 75 + 14.0 - 0.001)])  # late: slot 75
+    assert [each.good for each in counted(ledger, 2)] == [3, 2]
+
+
+def test_a_run_brought_forward_takes_the_place_of_its_slot(ledger: Ledger) -> None:
+    """The run that confirms a failure counts for the next slot, at which nothing runs."""
+    ledger.expect([schedule()], START)
+    ledger.record([run(slot(3), BAD), replace(run(slot(3) + 2, BAD), due=slot(4)), run(slot(5))])
+    assert [(each.good, each.bad) for each in counted(ledger, 2)] == [(0, 1), (1, 1)]
+    assert ledger.totals().repeated == {}
 
 
 def test_time_in_which_the_monitor_was_dead_is_missing(path: Path) -> None:
     """Between the last run and the next start every slot was expected; a restart with the same schedule has no seam."""
     with Ledger.open(path) as ledger:
         ledger.expect([schedule()], START)
-        ledger.record([run(START + 3 + 15 * k) for k in range(8)])  # two minutes
+        ledger.record([run(slot(k)) for k in range(8)])  # two minutes
     with Ledger.open(path) as ledger:
         ledger.expect([schedule()], START + 301)
-        ledger.record([run(START + 303 + 15 * k) for k in range(4)])
-        tallies = ledger.minutes(START // 60, START // 60 + 6, now=SETTLED)
-        assert [t.expected for t in tallies] == [4] * 6
-        assert [t.good for t in tallies] == [4, 4, 0, 0, 0, 4]
-        assert [t.window for t in tallies] == [Window.NONE] * 6
+        ledger.record([run(slot(20 + k)) for k in range(4)])
+        assert [each.good for each in counted(ledger, 6)] == [4, 4, 0, 0, 0, 4]
+        assert [each.expected for each in counted(ledger, 6)] == [4] * 6
 
 
 def test_a_monitor_that_never_comes_back_is_missing_too(ledger: Ledger) -> None:
     """A run is owed an interval and the delay of writing after its slot, not before."""
     ledger.expect([schedule()], START)
     owed = START + 3 + 15 + WRITE_DELAY
-    assert ledger.minutes(START // 60, START // 60 + 1, now=owed - 0.5) == []
-    assert minute(ledger.minutes(START // 60, START // 60 + 1, now=owed + 0.5), 0).expected == 1
-    assert minute(ledger.minutes(START // 60, START // 60 + 1, now=SETTLED), 0).expected == 4
+    assert [counted(ledger, 1, now)[0].expected for now in (owed - 0.5, owed + 0.5, SETTLED)] == [0, 1, 4]
 
 
 def test_a_changed_schedule_counts_from_its_revision_on(ledger: Ledger) -> None:
     """A reload that changes interval or removes a probe changes what is expected from then on, not before."""
-    ledger.expect([schedule(15), Schedule("website", "other", 60, 0)], START)
+    other = ("website", "other")
+    ledger.expect([schedule(15), Schedule(*other, 60, 0)], START)
     ledger.expect([schedule(30)], START + 60)
     ledger.expect([], START + 120)
-    tallies = ledger.minutes(START // 60, START // 60 + 5, now=SETTLED)
-    assert [(t.minute - START // 60, t.probe, t.expected) for t in tallies] == [
-        (0, "home-page", 4),
-        (0, "other", 1),
-        (1, "home-page", 2),
+    assert [each.expected for each in counted(ledger, 5)] == [4, 2, 0, 0, 0]
+    assert ledger.counts(other, [FIRST, FIRST + 1, FIRST + 5], now=SETTLED) == [Counts(expected=1), Counts()]
+
+
+def test_a_run_that_was_not_due_is_in_the_counters_only(ledger: Ledger) -> None:
+    """Before the first schedule and after the removal of a probe its minutes have no slot to fill."""
+    ledger.record([run(START - 60)])
+    ledger.expect([schedule()], START)
+    ledger.record([run(START - 60), run(slot(0))])
+    ledger.expect([], START + 60)
+    ledger.record([run(slot(3)), run(slot(5))])  # the first was under way when the probe was removed
+    totals = ledger.totals()
+    assert totals.runs == {(*HOME, "none"): 5}
+    assert totals.repeated == {HOME: 3}
+    assert counted(ledger, 4, start=FIRST - 2) == [Counts(), Counts(), Counts(good=2, expected=4), Counts()]
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_a_clock_set_by_an_hour_and_back_doubles_no_minute(ledger: Ledger, hours: int) -> None:
+    """Five hours by the right clock, with the clock wrong in the second: each minute has its four runs or fewer.
+
+    What was measured first in a minute stands. The hour for which there was no clock is missing, either way.
+    """
+    ledger.expect([schedule()], START)
+    for number in range(0, 5 * 240, 3):
+        wrong = 3600 * hours if 240 <= number < 480 else 0
+        ledger.record([run(slot(number + k) + wrong, BAD if wrong else Pass()) for k in range(3)])
+    hourly = ledger.counts(HOME, range(FIRST, FIRST + 301, 60), now=SETTLED)
+    failed = {1: [0, 0, 240, 0, 0], -1: [0] * 5}[hours]
+    assert [each.good for each in hourly] == [
+        good - bad for good, bad in zip([240, 0, 240, 240, 240], failed, strict=True)
     ]
+    assert [each.bad for each in hourly] == failed
+    assert [each.expected for each in hourly] == [240] * 5
+    assert all(each.good + each.bad <= 4 for each in counted(ledger, 300))
+    totals = ledger.totals()
+    assert totals.repeated == {HOME: 240}
+    assert totals.runs == {(*HOME, "none"): 1200}, "the counters go on all the time"
 
 
 def test_a_clock_set_back_does_not_rewrite_the_past(ledger: Ledger) -> None:
     """A revision never begins before the one it follows."""
     ledger.expect([schedule(15)], START + 60)
     ledger.expect([schedule(30)], START)
-    tallies = ledger.minutes(START // 60, START // 60 + 2, now=SETTLED)
-    assert [(t.minute - START // 60, t.expected) for t in tallies] == [(1, 2)]
+    assert [each.expected for each in counted(ledger, 2)] == [0, 2]
+
+
+def test_a_removal_after_the_clock_was_set_back_keeps_what_was_measured(ledger: Ledger) -> None:
+    """Minutes that came too early were due when they were measured: a later revision begins after them."""
+    ledger.expect([schedule()], START)
+    ledger.record([run(slot(number)) for number in range(4 * 60)])
+    ledger.expect([], START + 600)
+    ledger.record([run(slot(240))])
+    counts = counted(ledger, 70)
+    assert sum(counts, Counts()) == Counts(good=240, expected=240)
+    assert ledger.problems() == []
 
 
 def test_the_record_begins_with_the_first_schedule(ledger: Ledger) -> None:
@@ -195,139 +216,99 @@ def test_the_record_begins_with_the_first_schedule(ledger: Ledger) -> None:
     assert ledger.first_scheduled() == START + 0.25
 
 
-slots_run = st.lists(
-    st.tuples(
-        st.integers(0, 79),
-        st.sampled_from([Pass(), BAD, Unknown(Cause.OVERLOADED)]),
-        st.sampled_from(list(Window)),
-    ),
-    unique_by=lambda item: item[0],
-)
+verdicts = st.sampled_from([Pass(), BAD, Unknown(Cause.OVERLOADED)])
+runs_in_slots = st.lists(st.tuples(st.integers(0, 799), verdicts), unique_by=lambda item: item[0], max_size=200)
 
 
 @settings(max_examples=40, deadline=None)
-@given(slots_run, st.integers(1, 25), st.integers(0, 14_999))
-def test_minutes_sum_up_to_the_whole(
-    tmp_path_factory: pytest.TempPathFactory, done: list[tuple[int, Verdict, Window]], step: int, phase_ms: int
+@given(runs_in_slots, st.lists(st.integers(-30, 230), min_size=2, max_size=9, unique=True), st.integers(0, 14_999))
+def test_any_period_is_the_sum_of_its_minutes(
+    tmp_path_factory: pytest.TempPathFactory, done: list[tuple[int, Verdict]], marks: list[int], phase_ms: int
 ) -> None:
-    """Whatever ran: any step gives the same sums, each run is in exactly one row, and expected is what was due."""
+    """Whatever ran: hours and minutes say the same, each run is in exactly one period, and expected is what was due."""
     path = tmp_path_factory.mktemp("ledger") / "ledger.sqlite"
-    first, last = START // 60, START // 60 + 20
+    edges = [FIRST + mark for mark in sorted(marks)]
     with Ledger.open(path) as ledger:
         ledger.expect([schedule(15, phase_ms / 1000)], START)
-        ledger.record([run(START + phase_ms / 1000 + 15 * slot, verdict, window) for slot, verdict, window in done])
-        for size in (1, step, 20):
-            sums: Counter[str] = Counter()
-            for tally in ledger.minutes(first, last, now=SETTLED, step=size):
-                assert tally.good + tally.bad + tally.unknown <= tally.expected
-                sums += Counter(good=tally.good, bad=tally.bad, unknown=tally.unknown, expected=tally.expected)
-            verdicts = Counter(type(verdict).__name__ for _, verdict, _ in done)
-            assert sums["expected"] == 80
-            assert (sums["good"], sums["bad"]) == (verdicts["Pass"], verdicts["Fail"])
-            assert sums["unknown"] == verdicts["Unknown"]
+        ledger.record([run(START + phase_ms / 1000 + 15 * number, verdict) for number, verdict in done])
+        each = counted(ledger, 300, start=FIRST - 40)
+        for (start, end), counts in zip(pairwise(edges), ledger.counts(HOME, edges, now=SETTLED), strict=True):
+            parts = each[start - FIRST + 40 : end - FIRST + 40]
+            assert counts == sum(parts, Counts())
+            rows = ledger.minutes_of(HOME, start, end)
+            assert ledger.odd_minutes(HOME, start, end) == [row for row in rows if row[2] or row[3]]
+            assert rows == sorted(rows)
+            assert [sum(column) for column in zip(*rows, strict=True)][1:] == (
+                [counts.good, counts.bad, counts.unknown] if rows else []
+            )
+        whole = sum(each, Counts())
+        kinds = [type(verdict) for _, verdict in done]
+        assert (whole.good, whole.unknown, len(kinds)) == (
+            kinds.count(Pass),
+            kinds.count(Unknown),
+            whole.good + whole.bad + whole.unknown,
+        )
+        assert whole.expected == 260 * 4
 
 
-def test_windows_are_revisions(ledger: Ledger) -> None:
-    """What was known at any time can be asked for; repeating what is known adds nothing; withdrawn windows go."""
-    window = AnnouncedWindow(START, START + 3600, "w", "planned", ("website",), "Work")
-    moved = AnnouncedWindow(START + 60, START + 7200, "w", "planned", ("website",), "Work")
-    ledger.add_window(window, 100.0)
-    ledger.add_window(window, 150.0)
-    ledger.add_window(moved, 200.0)
-    ledger.add_window(moved, 300.0, withdrawn=True)
-    assert ledger.windows(99.0) == []
-    assert ledger.windows(100.0) == [window]
-    assert ledger.windows(250.0) == [moved]
-    assert ledger.windows() == []
-    assert sql(ledger.path, "SELECT count(*) FROM windows") == [(3,)]
+@settings(max_examples=40, deadline=None)
+@given(runs_in_slots, st.integers(-10, 230))
+def test_the_first_pass_is_found(
+    tmp_path_factory: pytest.TempPathFactory, done: list[tuple[int, Verdict]], minute: int
+) -> None:
+    """Across hours without a pass too; None where there is none."""
+    with Ledger.open(tmp_path_factory.mktemp("ledger") / "ledger.sqlite") as ledger:
+        ledger.expect([schedule()], START)
+        ledger.record([run(slot(number), verdict) for number, verdict in done])
+        passed = [number // 4 for number, verdict in done if verdict == Pass() and number // 4 >= minute]
+        expected = FIRST + min(passed) if passed else None
+        assert ledger.first_good(HOME, FIRST + minute) == expected
 
 
-def test_one_monitor_writes_and_others_read(path: Path, ledger: Ledger) -> None:
-    """A second writer is refused with the process that holds the ledger; a reader sees what was committed."""
-    with pytest.raises(LedgerError, match=r"ledger\.sqlite is in use by another monitor \(process \d+\)"):
-        Ledger.open(path)
-    ledger.record([run(START)])
-    with Ledger.open(path, read_only=True) as reader:
-        assert reader.totals().runs == {(*HOME, "none"): 1}
-        with pytest.raises(LedgerError, match="reading only"):
-            reader.record([run(START)])
-    ledger.close()
-    Ledger.open(path).close()
+def test_an_unknown_probe_has_nothing(ledger: Ledger) -> None:
+    probe = ("website", "unheard-of")
+    assert ledger.counts(probe, [FIRST, FIRST + 90], now=SETTLED) == [Counts()]
+    assert ledger.minutes_of(probe, FIRST, FIRST + 90) == []
+    assert ledger.first_good(probe, FIRST) is None
+    assert ledger.evidence(probe) == []
 
 
-def test_a_vantage_point_has_its_own_ledger(path: Path) -> None:
-    Ledger.open(path, vantage="utrecht").close()
-    with pytest.raises(LedgerError, match="belongs to the vantage point 'utrecht', not to 'apeldoorn'"):
-        Ledger.open(path, vantage="apeldoorn")
-    with Ledger.open(path, read_only=True) as reader:
-        assert reader.vantage == "utrecht"
+def test_other_probes_do_not_count(ledger: Ledger) -> None:
+    other = Schedule("website", "other", 15, 3)
+    ledger.expect([schedule(), other], START)
+    ledger.record([run(slot(0)), run(slot(1), BAD)])
+    assert ledger.counts(("website", "other"), [FIRST, FIRST + 90], now=SETTLED) == [Counts(expected=360)]
+    assert ledger.minutes_of(("website", "other"), FIRST, FIRST + 90) == []
 
 
-def test_what_is_no_ledger_is_refused_and_left_alone(tmp_path: Path) -> None:
-    """Neither text, a database of another program nor a folder is opened or changed, and nothing is left beside it."""
-    text = tmp_path / "notes.txt"
-    text.write_text("no database, but long enough to look like a file with a header of a hundred bytes" * 3)
-    other = tmp_path / "other.sqlite"
-    sql(other, "CREATE TABLE mine (x)")
-    in_wal_mode = tmp_path / "wal.sqlite"
-    sql(in_wal_mode, "PRAGMA journal_mode = WAL")
-    sql(in_wal_mode, "CREATE TABLE mine (x)")
-    (tmp_path / "folder").mkdir()
-    there = set(tmp_path.iterdir())
-    for path in (text, other, in_wal_mode, tmp_path / "folder"):
-        with pytest.raises(LedgerError, match="is not a"):
-            Ledger.open(path)
-        assert set(tmp_path.iterdir()) == there
-    for path in (text, other):
-        before = path.read_bytes()
-        for read_only in (True, False):
-            with pytest.raises(LedgerError, match="is not a"):
-                Ledger.open(path, read_only=read_only)
-        assert path.read_bytes() == before
-    with pytest.raises(LedgerError, match="there is no ledger at"):
-        Ledger.open(tmp_path / "missing.sqlite", read_only=True)
-
-
-def test_a_newer_ledger_is_refused(path: Path) -> None:
-    """The message names both versions; the refusal leaves no lock behind."""
-    Ledger.open(path).close()
-    sql(path, f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    with pytest.raises(LedgerError, match=r"newer version \(2\) than this program knows \(1\)"):
-        Ledger.open(path)
-    sql(path, f"PRAGMA user_version = {SCHEMA_VERSION}")
-    Ledger.open(path).close()
-
-
-def test_a_damaged_ledger_is_refused(path: Path) -> None:
-    """Pages overwritten in the middle of the file are noticed before anything is counted on them."""
+def test_failures_are_kept_longer_than_other_runs(path: Path) -> None:
+    """The newest twenty failures and five others of each probe, newest first, across a restart."""
+    verdicts = ("pass", "fail", "unknown")
     with Ledger.open(path) as ledger:
-        ledger.record([run(START + 60 * number) for number in range(2000)])
-    data = bytearray(path.read_bytes())
-    page = 4096
-    for number in range(2, len(data) // page):
-        data[number * page : number * page + 200] = b"\xff" * 200
-    path.write_bytes(data)
-    with pytest.raises(LedgerError, match=r"damaged|malformed"):
-        Ledger.open(path)
-
-
-def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(LedgerError, match=r"data/ledger\.sqlite cannot be written: Not a directory"):
-        Ledger.open(tmp_path / "file" / "data" / "ledger.sqlite")
+        for number in range(90):
+            ledger.keep_evidence(HOME, START + number, json.dumps({"verdict": verdicts[number % 3], "number": number}))
+        ledger.keep_evidence(("website", "other"), START, '{"verdict": "pass"}')
+    with Ledger.open(path) as ledger:
+        kept = [(started - START, json.loads(text)["number"]) for started, text in ledger.evidence(HOME)]
+        failures = [number for number in range(90) if number % 3 == 1][-20:]
+        others = [number for number in range(90) if number % 3 != 1][-5:]
+        assert kept == [(number, number) for number in sorted(failures + others, reverse=True)]
+        assert ledger.evidence(("website", "other")) == [(START, '{"verdict": "pass"}')]
 
 
 def test_a_failed_batch_leaves_nothing(ledger: Ledger) -> None:
     """When the last table of a batch cannot be written, nothing of it stays in the others, and the next batch works."""
-    ledger.record([run(START)])
+    ledger.expect([schedule()], START)
+    ledger.record([run(slot(0))])
     sql(ledger.path, "CREATE TRIGGER full BEFORE UPDATE ON states BEGIN SELECT RAISE(ABORT, 'disk full'); END")
     with pytest.raises(LedgerError, match=r"ledger\.sqlite could not be written: disk full"):
-        ledger.record([run(START), run(START, BAD)])
+        ledger.record([run(slot(1)), run(slot(2), BAD)])
     sql(ledger.path, "DROP TRIGGER full")
     assert ledger.totals().runs == {(*HOME, "none"): 1}
-    assert sum(t.good + t.bad for t in ledger.minutes(START // 60, START // 60 + 1, now=SETTLED)) == 1
-    ledger.record([run(START)])
-    assert ledger.totals().runs == {(*HOME, "none"): 2}
+    assert counted(ledger, 1) == [Counts(1, 0, 0, 4)]
+    ledger.record([run(slot(1)), run(slot(2), BAD)])
+    assert ledger.totals().runs == {(*HOME, "none"): 3}
+    assert counted(ledger, 1) == [Counts(2, 1, 0, 4)]
 
 
 def test_a_closed_ledger_says_so(path: Path) -> None:
@@ -362,62 +343,3 @@ def test_scrapes_and_writes_run_side_by_side(ledger: Ledger) -> None:
     assert ledger.totals().runs == {(*HOME, "none"): 300}
     assert all(runs == buckets for runs, buckets in seen)
     assert len({runs for runs, _ in seen}) > 3
-
-
-WRITER = """
-import sys, time
-from pathlib import Path
-from journeys import Reason
-from monitors.ledger import Ledger, Schedule
-from monitors.verdict import Fail, Pass, Run
-
-path, start, number = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-with Ledger.open(path) as ledger:
-    ledger.expect([Schedule("website", "home-page", 15, 3)], start)
-    while True:
-        batch = [Run("website", "home-page", start + 3 + 15 * (number + k), 0.1,
-                     Fail(Reason.TIMEOUT, "home") if (number + k) % 5 == 0 else Pass()) for k in range(3)]
-        ledger.record(batch)
-        number += 3
-        print(number, flush=True)
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_kill_9_loses_nothing_that_was_acknowledged(path: Path) -> None:
-    """Killed at thirty random instants, some of them while it opens: the ledger is whole, and every run is there once.
-
-    The writer prints a number after each durable batch. At most the one batch under way may be there beyond that.
-    """
-    chance = random.Random(9)
-    number = told = 0
-    for _ in range(30):
-        command = [sys.executable, "-c", WRITER, str(path), str(START), str(number)]
-        writer = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        assert writer.stdout is not None
-        printed = ""
-        if chance.random() < 0.8:
-            printed = writer.stdout.readline()
-            told += 1
-            time.sleep(chance.uniform(0, 0.03))
-        else:
-            time.sleep(chance.uniform(0, 0.6))
-        writer.kill()
-        printed += writer.communicate()[0]
-        assert writer.returncode == -9
-        acknowledged = int(printed.split()[-1]) if printed else number
-        if acknowledged:
-            with Ledger.open(path, read_only=True) as reader:
-                assert sum(reader.totals().runs.values()) in (acknowledged, acknowledged + 3)
-        with Ledger.open(path) as ledger:
-            totals = ledger.totals()
-            number = int(sum(totals.runs.values()))
-            assert number in (acknowledged, acknowledged + 3)
-            last = START // 60 + 1 + number // 4
-            tallies = ledger.minutes(START // 60, last, now=START + 3 + 15 * number + WRITE_DELAY + 0.5)
-            assert sum(t.good + t.bad for t in tallies) == number
-            assert all(t.good + t.bad == t.expected <= 4 for t in tallies)
-            assert sum(totals.failures.values()) == len(range(0, number, 5)) == sum(t.bad for t in tallies)
-            assert sum(histogram.buckets[-1][1] for histogram in totals.durations.values()) == number
-    assert number >= 3 * told > 50

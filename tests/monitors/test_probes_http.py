@@ -317,7 +317,7 @@ async def test_out_of_descriptors_is_the_probers_own_trouble() -> None:
         with no_descriptors_left():
             verdict = (await look(base)).verdict
     assert isinstance(verdict, Unknown)
-    assert verdict.cause is Cause.OWN_NETWORK
+    assert verdict.cause is Cause.OVERLOADED
 
 
 KEY = ConnectionKey("www.staging.example", 443, True, True, None, None, None)
@@ -332,7 +332,7 @@ KEY = ConnectionKey("www.staging.example", 443, True, True, None, None, None)
         (aiohttp.ClientConnectorError(KEY, OSError(errno.ETIMEDOUT, "")), Reason.TIMEOUT),
         (aiohttp.ClientConnectorError(KEY, ConnectionResetError()), Reason.CONNECTION_RESET),
         (aiohttp.ClientConnectorDNSError(KEY, socket.gaierror(socket.EAI_NONAME, "")), Reason.NAME_NOT_RESOLVED),
-        (aiohttp.ClientConnectorDNSError(KEY, OSError(errno.EMFILE, "")), Cause.OWN_NETWORK),
+        (aiohttp.ClientConnectorDNSError(KEY, OSError(errno.EMFILE, "")), Cause.OVERLOADED),
         (ValueError("a bug"), None),
     ],
 )
@@ -344,5 +344,5 @@ def test_errors_that_need_a_network_to_happen(error: BaseException, meaning: Rea
 @pytest.mark.parametrize(("route", "meaning"), [(True, Reason.NAME_NOT_RESOLVED), (False, Cause.OWN_NETWORK)])
 def test_a_lookup_without_an_answer(monkeypatch: pytest.MonkeyPatch, route: bool, meaning: Reason | Cause) -> None:
     """No name server answers: the target's trouble, unless this machine has no way out at all."""
-    monkeypatch.setattr("monitors.probes.errors._has_route", lambda: route)
+    monkeypatch.setattr("monitors.probes.errors._no_way_out", lambda: None if route else Cause.OWN_NETWORK)
     assert explain(aiohttp.ClientConnectorDNSError(KEY, socket.gaierror(socket.EAI_AGAIN, ""))) is meaning

@@ -70,7 +70,11 @@ SEEN: list[tuple[Fault, dict[str, Any], dict[str, tuple[Reason, str]]]] = [
     (
         Fault.ADDED_LATENCY,
         {"system": "website", "seconds": LATENCY},
-        {"home-page": (Reason.TOO_SLOW, "request"), "visit-website": (Reason.TIMEOUT, "disruptions")},
+        {
+            "home-page": (Reason.TOO_SLOW, "request"),
+            "visit-website": (Reason.TIMEOUT, "disruptions"),
+            "disruption-notice": (Reason.TIMEOUT, "nl /storingen"),
+        },
     ),
     (
         Fault.ERROR_SHARE,
@@ -107,6 +111,24 @@ SEEN: list[tuple[Fault, dict[str, Any], dict[str, tuple[Reason, str]]]] = [
         },
     ),
     (Fault.BANNER, {}, {"visit-website": (Reason.DISRUPTION_ANNOUNCED, "home")}),
+    (
+        Fault.BANNER,
+        {"languages": "nl"},
+        {
+            "visit-website": (Reason.DISRUPTION_ANNOUNCED, "home"),
+            "disruption-notice": (Reason.NOTICE_MISSING, "en /en/"),
+        },
+    ),
+    (
+        Fault.BANNER,
+        {"minutes": -5},
+        {
+            "visit-website": (Reason.DISRUPTION_ANNOUNCED, "home"),
+            "disruption-notice": (Reason.NOTICE_STALE, "nl /"),
+        },
+    ),
+    (Fault.REDIRECT_ASTRAY, {}, {"toeslagen-redirect": (Reason.UNEXPECTED_REDIRECT, "hop-1")}),
+    (Fault.RETURN_MESSAGES_HELD, {}, {"declaration": (Reason.RETURN_MESSAGE_MISSING, "return")}),
     (Fault.MAINTENANCE_PAGE, {}, {"file-return": (Reason.MAINTENANCE_PAGE, "open-portal")}),
 ]
 
@@ -318,6 +340,27 @@ def test_an_environment_replaces_intervals_and_the_rest_shrinks(configuration: C
     assert {(each.interval, each.timeout) for each in fitted} == {(3.0, 3.0)}
     assert {each.name: each.limit for each in fitted}["home-page"] == 2.0
     assert {each.name: each.limit for each in fitted}["login-app"] == 3.0
+
+
+def test_a_probe_keeps_its_memory_when_the_configuration_is_read_again(configuration: Configuration) -> None:
+    """What is unanswered stays so; a new probe begins with nothing."""
+    first = targets(configuration, "local", "test")
+    [declaration] = [target for target in first if target.name == "declaration"]
+    declaration.memory.unanswered["PW1"] = 5.0
+    again = {target.name: target.memory for target in targets(configuration, "local", "test", before=first)}
+    assert again["declaration"] is declaration.memory
+    anew = {target.name: target.memory for target in targets(configuration, "local", "test")}
+    assert not anew["declaration"].unanswered
+
+
+def test_a_confirmed_probe_leaves_time_for_the_confirmation(configuration: Configuration) -> None:
+    """Where the environment probes faster, timeout and limit shrink to half of its interval."""
+    website = configuration.systems["website"]
+    probe = website.probes["home-page"].model_copy(update={"confirm": True, "interval": 20.0})
+    systems = {"website": website.model_copy(update={"probes": {"home-page": probe}})}
+    quick = configuration.environments["local"].model_copy(update={"probe_interval": 3.0})
+    [target] = targets(replace(configuration, systems=systems, environments={"local": quick}), "local", "test")
+    assert (target.interval, target.timeout, target.limit) == (3.0, 1.5, 1.5)
 
 
 def test_every_probe_of_the_estate_names_its_steps(configuration: Configuration) -> None:

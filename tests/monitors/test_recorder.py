@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from monitors import recorder as module
-from monitors.ledger import Ledger, LedgerError
-from monitors.recorder import Recorder
-from monitors.totals import Probe
+from monitors.record import recorder as module
+from monitors.record.ledger import Ledger, LedgerError
+from monitors.record.recorder import Recorder
+from monitors.record.totals import Probe, Totals
 from monitors.verdict import Pass, Run
+from tests.monitors.snapshots import UNUSED
 from tests.waiting import LONG, until
 
 
@@ -28,11 +29,15 @@ class Disk:
 
     def __init__(self) -> None:
         self.batches: list[Sequence[Run]] = []
-        self.full = False
+        self.full = self.busy = False
         self.go_on = threading.Event()
         self.go_on.set()
 
+    def totals(self) -> Totals:
+        return UNUSED
+
     def record(self, runs: Sequence[Run], skipped: Sequence[Probe] = ()) -> None:
+        self.busy = True
         assert self.go_on.wait(LONG)
         if self.full:
             raise LedgerError("the disk is full")
@@ -63,7 +68,7 @@ async def test_what_comes_during_a_write_goes_into_one_batch() -> None:
     writing = asyncio.create_task(recorder.run())
     disk.go_on.clear()
     recorder.put(runs(1)[0])
-    await asyncio.sleep(0.05)
+    await until(lambda: disk.busy)
     for run in runs(50, start=1):
         recorder.put(run)
     disk.go_on.set()

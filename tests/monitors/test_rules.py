@@ -14,10 +14,10 @@ import yaml
 from typer.testing import CliRunner
 
 from config import Configuration, Objective
-from monitors import queries, rule_tests, rules
-from monitors.burn_rates import BurnRates, burn_rates
 from monitors.metrics import ALL
-from monitors.rules_commands import app, texts
+from monitors.rules import queries, rule_tests, rules
+from monitors.rules.burn_rates import BurnRates, burn_rates
+from monitors.rules.rules_commands import app, texts
 from monitors.verdict import Window
 from tests.conftest import ROOT
 
@@ -31,6 +31,13 @@ def alerts(configuration: Configuration) -> list[dict[str, Any]]:
     return [rule for rule in flat(configuration, burn_rates()) if "alert" in rule]
 
 
+@pytest.fixture
+def voting(configuration: Configuration) -> Configuration:
+    """Return an estate of two systems, of which two vantage points must see the website burn."""
+    website, login = (configuration.systems[name] for name in ("website", "digid-app"))
+    return replace(configuration, systems={"website": website.model_copy(update={"quorum": 2}), "digid-app": login})
+
+
 def test_rules_equal_their_golden_file(configuration: Configuration, golden: Callable[[str, str], None]) -> None:
     """The same estate gives the same bytes."""
     golden("piekwacht.rules.yml", texts(configuration)["rules/piekwacht.rules.yml"])
@@ -39,6 +46,14 @@ def test_rules_equal_their_golden_file(configuration: Configuration, golden: Cal
 def test_rule_tests_equal_their_golden_file(configuration: Configuration, golden: Callable[[str, str], None]) -> None:
     """The same estate gives the same bytes."""
     golden("piekwacht.tests.yml", texts(configuration)["rules/piekwacht.tests.yml"])
+
+
+def test_an_estate_with_a_quorum_equals_its_golden_files(
+    voting: Configuration, golden: Callable[[str, str], None]
+) -> None:
+    """Rules and their tests; what has no quorum keeps the rules that it had."""
+    for path, text in texts(voting).items():
+        golden(Path(path).name.replace("piekwacht", "quorum"), text)
 
 
 def test_burn_rates_are_those_of_the_workbook() -> None:
@@ -119,12 +134,26 @@ def test_every_runbook_belongs_to_an_alert(alerts: list[dict[str, Any]]) -> None
     assert {path.stem for path in (ROOT / "docs" / "runbooks").glob("*.md")} == names
 
 
-def test_rules_refer_to_declared_metrics_and_own_records_only(configuration: Configuration) -> None:
+def test_rules_refer_to_declared_metrics_and_own_records_only(
+    configuration: Configuration, voting: Configuration
+) -> None:
     """A rule on a series that nothing makes would be quiet for ever."""
-    built = flat(configuration, burn_rates())
-    known = {metric.name for metric in ALL} | {rule["record"] for rule in built if "record" in rule}
-    for rule in built:
-        assert set(re.findall(r"(?:system:)?piekwacht_[\w:]+", rule["expr"])) <= known
+    for estate in (configuration, voting):
+        built = flat(estate, burn_rates())
+        known = {metric.name for metric in ALL} | {rule["record"] for rule in built if "record" in rule}
+        for rule in built:
+            assert set(re.findall(r"(?:system\w*:)?piekwacht_[\w:]+", rule["expr"])) <= known
+
+
+def test_only_pages_wait_for_a_quorum(voting: Configuration) -> None:
+    """Each pair that pages does so by quorum or by all runs together, never by both; tickets need no quorum."""
+    burning = [rule for rule in flat(voting, burn_rates()) if rule.get("alert", "").startswith("AvailabilityBurns")]
+    by_quorum = [rule for rule in burning if rules.VOTES in rule["expr"]]
+    by_runs = [rule for rule in burning if "unless on (system) " + rules.BUDGET + '{system=~"website"}' in rule["expr"]]
+    pages = [pair for pair in burn_rates().pairs if pair.severity == "page"]
+    assert [rule["labels"]["pair"] for rule in by_quorum] == [f"{pair.long}/{pair.short}" for pair in pages]
+    assert [rule["labels"]["pair"] for rule in by_runs] == [f"{pair.long}/{pair.short}" for pair in pages]
+    assert len(burning) == len(pages) + len(burn_rates().pairs)
 
 
 def test_build_writes_both_files(tmp_path: Path) -> None:
@@ -149,20 +178,24 @@ def written(folder: Path, rule_file: dict[str, Any], test_file: dict[str, Any]) 
     return tests
 
 
-def case(configuration: Configuration, words: str) -> dict[str, Any]:
-    """Return the test file with only the case whose name contains `words`."""
+def cases(configuration: Configuration, words: str) -> dict[str, Any]:
+    """Return the test file with only the cases whose name contains `words`."""
     everything = rule_tests.build(configuration, "piekwacht.rules.yml")
-    (found,) = [test for test in everything["tests"] if words in test["name"]]
-    return {**everything, "tests": [found]}
+    found = [test for test in everything["tests"] if words in test["name"]]
+    assert found
+    return {**everything, "tests": found}
 
 
 @pytest.mark.peer
-def test_promtool_accepts_the_rules(peer: Callable[[str], str], configuration: Configuration, tmp_path: Path) -> None:
+def test_promtool_accepts_the_rules(
+    peer: Callable[[str], str], configuration: Configuration, voting: Configuration, tmp_path: Path
+) -> None:
     """Without a single remark."""
     rule_file = tmp_path / "piekwacht.rules.yml"
-    rule_file.write_text(texts(configuration)["rules/piekwacht.rules.yml"])
-    found = run([peer("promtool"), "check", "rules", "--lint-fatal", rule_file])
-    assert found.returncode == 0, found.stderr + found.stdout
+    for estate in (configuration, voting):
+        rule_file.write_text(texts(estate)["rules/piekwacht.rules.yml"])
+        found = run([peer("promtool"), "check", "rules", "--lint-fatal", rule_file])
+        assert found.returncode == 0, found.stderr + found.stdout
 
 
 @pytest.mark.peer
@@ -201,7 +234,43 @@ def test_promtool_notices_when_a_rule_is_broken(
         "no guard": lambda: re.sub(r"/ \((system:\S+) > 0\)", r"/ \1", text),
     }[broken]()
     assert damaged != text
-    tests = written(tmp_path, yaml.safe_load(damaged), case(configuration, words))
+    tests = written(tmp_path, yaml.safe_load(damaged), cases(configuration, words))
+    found = run([peer("promtool"), "test", "rules", tests])
+    assert found.returncode == 1
+    assert "FAILED" in found.stdout + found.stderr
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("quorum", [2, 3])
+def test_promtool_finds_that_a_quorum_decides(
+    peer: Callable[[str], str], voting: Configuration, tmp_path: Path, quorum: int
+) -> None:
+    """Fewer than the quorum make a ticket, as many as it page; who is blind has no vote."""
+    website = voting.systems["website"].model_copy(update={"quorum": quorum})
+    estate = replace(voting, systems={**voting.systems, "website": website})
+    tests = written(tmp_path, rules.build(estate, burn_rates()), cases(estate, "website: "))
+    found = run([peer("promtool"), "test", "rules", tests])
+    assert found.returncode == 0, found.stderr + found.stdout
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize(
+    ("right", "wrong", "words"),
+    [
+        (", 2)", ", 1)", "1 of 3 vantage points"),
+        (", 2)", ", 3)", "2 of 3 vantage points"),
+        ("clamp_max(count by (system) (", "clamp_min(count by (system) (", "is blind"),
+        (f"unless on (system) {rules.BUDGET}", "unless on (system) none", "1 of 3 vantage points"),
+    ],
+    ids=["one is enough", "all must see it", "the blind have a vote", "all runs page too"],
+)
+def test_promtool_notices_when_a_quorum_is_broken(
+    peer: Callable[[str], str], voting: Configuration, tmp_path: Path, right: str, wrong: str, words: str
+) -> None:
+    """These cases are able to fail, too."""
+    text = yaml.safe_dump(rules.build(voting, burn_rates()), width=10_000)
+    assert right in text
+    tests = written(tmp_path, yaml.safe_load(text.replace(right, wrong)), cases(voting, words))
     found = run([peer("promtool"), "test", "rules", tests])
     assert found.returncode == 1
     assert "FAILED" in found.stdout + found.stderr

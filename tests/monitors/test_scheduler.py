@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from config import Configuration
+from journeys import Reason
 from monitors.instruments import LoopLag
+from monitors.own_state import OwnState, References
 from monitors.probes import Outcome, Target, targets
+from monitors.record.ledger import Ledger
 from monitors.scheduler import MAX_LATENESS, Scheduler, schedule_of
 from monitors.slots import Slots
-from monitors.verdict import Cause, Pass, Phases, Run, Unknown, Window
+from monitors.verdict import Cause, Fail, Pass, Phases, Run, Unknown, Window
 from tests.monitors.listeners import aim, environment, http_probe
 from tests.monitors.virtual_clock import VirtualClock
 
@@ -59,9 +64,9 @@ class Notes:
             chosen,
             options.pop("measure", self.measure),
             classify=options.pop("classify", lambda system, at: Window.NONE),
-            deliver=self.runs.append,
+            deliver=lambda run, outcome: self.runs.append(run),
             skip=lambda target: self.skipped.append(target.name),
-            lag=options.pop("lag", LoopLag()),
+            own_state=options.pop("own_state", None) or OwnState(LoopLag(), References([])),
             clock=self.clock,
             **options,
         )
@@ -143,7 +148,7 @@ async def test_a_run_in_a_loop_that_stood_still_says_nothing() -> None:
         return PASSED
 
     watching = asyncio.create_task(lag.watch())
-    notes = Notes([target()], measure=measure, lag=lag)
+    notes = Notes([target()], measure=measure, own_state=OwnState(lag, References([])))
     async with notes.running() as clock:
         await clock.advance(15.0)
     watching.cancel()
@@ -159,6 +164,120 @@ async def test_a_stop_cuts_runs_off_and_delivers_them() -> None:
     async with notes.running() as clock:
         await clock.advance(15.0)
     assert [run.verdict for run in notes.runs] == [Unknown(Cause.CANCELLED)]
+
+
+class Doubtful(OwnState):
+    """Says who is to blame for a failure only when told."""
+
+    def __init__(self) -> None:
+        super().__init__(LoopLag(), References([]))
+        self.asked: list[asyncio.Future[Unknown | None]] = []
+
+    async def trouble(self) -> Unknown | None:
+        answer: asyncio.Future[Unknown | None] = asyncio.get_running_loop().create_future()
+        self.asked.append(answer)
+        return await answer
+
+
+FAILED = Outcome(Fail(Reason.TIMEOUT, "request"), 2.0, Phases(), ())
+
+
+def failing(*numbers: int) -> Callable[[Target, int], Any]:
+    """Fail the runs with these numbers, counted from 1."""
+    count = itertools.count(1)
+
+    async def measure(_: Target, number: int) -> Outcome:
+        return FAILED if next(count) in numbers else PASSED
+
+    return measure
+
+
+async def test_a_failure_is_held_until_it_is_clear_who_is_to_blame() -> None:
+    """The run after it waits for it, so that each probe's runs come in order; a pass waits for nothing else."""
+    doubtful = Doubtful()
+    notes = Notes([target()], measure=failing(1, 3), own_state=doubtful)
+    async with notes.running() as clock:
+        await clock.advance(30.0)
+        assert notes.runs == []
+        doubtful.asked[0].set_result(None)
+        await clock.settle()
+        assert [run.verdict for run in notes.runs] == [FAILED.verdict, Pass()]
+        await clock.advance(15.0)
+        doubtful.asked[1].set_result(Unknown(Cause.OWN_NETWORK))
+        await clock.settle()
+    assert [run.verdict for run in notes.runs[2:]] == [Unknown(Cause.OWN_NETWORK)]
+
+
+async def test_a_failure_that_is_held_at_the_end_is_not_lost() -> None:
+    """Nobody knows any more who was to blame: unknown, and delivered."""
+    notes = Notes([target()], measure=failing(1), own_state=Doubtful())
+    async with notes.running() as clock:
+        await clock.advance(15.0)
+    [run] = notes.runs
+    assert isinstance(run.verdict, Unknown)
+    assert run.verdict.cause is Cause.CANCELLED
+
+
+def confirming(name: str = "probe") -> Target:
+    one = target(name)
+    return replace(one, probe=one.probe.model_copy(update={"confirm": True}))
+
+
+async def test_a_failure_is_confirmed_at_once_by_the_next_run_brought_forward(tmp_path: Path) -> None:
+    """Both runs count, whatever the second says, and a minute never has more runs than slots."""
+    notes = Notes([confirming()], measure=failing(2, 5, 6, 240))
+    async with notes.running() as clock:
+        await clock.advance(3600.0)
+    starts = [run.started - notes.runs[0].started for run in notes.runs]
+    assert [round(start, 3) for start in starts[:9]] == [0.0, 15.0, 15.0, 45.0, 60.0, 60.0, 90.0, 105.0, 120.0]
+    assert [run.started == run.due for run in notes.runs[:3]] == [False] * 3
+    assert notes.skipped == []
+    first, last = notes.runs[0].started, notes.runs[-1]
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        ledger.expect([schedule_of(confirming())], first)
+        ledger.record(notes.runs)
+        (counts,) = ledger.counts(("website", "probe"), [int(first // 60), int(START // 60) + 70], now=START + 3600)
+        assert (counts.good, counts.bad, counts.expected) == (len(notes.runs) - 4, 4, len(notes.runs))
+        assert not ledger.totals().repeated
+    assert last.started <= START + 3600
+
+
+async def test_without_confirm_a_failure_changes_nothing() -> None:
+    """The next run is at the next slot."""
+    notes = Notes([target()], measure=failing(1))
+    async with notes.running() as clock:
+        await clock.advance(30.0)
+    assert notes.runs[1].started - notes.runs[0].started == pytest.approx(15.0)
+
+
+async def test_a_reload_leaves_alone_what_did_not_change() -> None:
+    """One probe stays in the middle of its run, one goes, one comes, one changes; nobody overlaps or loses a slot."""
+    stays, goes, changes, comes = (target(name) for name in ("stays", "goes", "changes", "comes"))
+    notes = Notes([stays, goes, changes], lasting=10.0)
+    async with notes.running() as clock:
+        await clock.advance(20.0)
+        notes.scheduler.retarget([stays, replace(changes, interval=30.0), comes])
+        seen = len(notes.runs)
+        await clock.advance(600.0)
+    slots = Slots.of(schedule_of(stays))
+    starts = [round(run.started * 1000) for run in notes.runs if run.probe == "stays"]
+    assert {later - earlier for earlier, later in itertools.pairwise(starts)} == {slots.interval_ms}
+    counted = Counter(run.probe for run in notes.runs[seen:])
+    assert counted["goes"] <= 1, "the run that was under way"
+    assert counted["comes"] >= 39
+    assert 18 <= counted["changes"] <= 22
+    assert notes.skipped == []
+
+
+async def test_a_monitor_without_probes_waits_for_some() -> None:
+    """A reload may bring the first."""
+    notes = Notes([])
+    async with notes.running() as clock:
+        await clock.advance(60.0)
+        notes.scheduler.retarget([target()])
+        await clock.settle()
+        await clock.advance(16.0)
+    assert len(notes.runs) >= 1
 
 
 async def test_a_clock_that_is_set_back_does_not_stop_the_probes() -> None:

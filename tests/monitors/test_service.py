@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import signal
 import socket
+import ssl
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
+import bcrypt
 import pytest
+import trustme
 from prometheus_client.parser import text_string_to_metric_families
 
 from config import load
 from monitors import metrics
-from monitors.ledger import WRITE_DELAY, Ledger, LedgerError
+from monitors.availability.accounting import Counts
+from monitors.own_state import open_descriptors
+from monitors.record.ledger import WRITE_DELAY, Ledger, LedgerError
 from monitors.service import Monitor
-from monitors.verdict import Cause, Run, Unknown
+from monitors.verdict import Cause, Fail, Run, Unknown
+from monitors.web.web_server import Limits
 from staging.faults import Fault
 from tests.monitors.estates import configure
 from tests.replica import running_replica
@@ -29,7 +37,7 @@ from tests.waiting import LONG, until
 
 PROGRAM = (sys.executable, "-c", "from monitors.commands import app; app()", "run")
 INTERVAL = 2.0
-PROBES = 9
+PROBES = len(list(load(Path("config")).probes()))
 OWN_MEMORY = {str(metrics.LATENESS), str(metrics.LEDGER_WRITE)}
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -110,11 +118,11 @@ async def start(config: Path, ledger: Path, *options: str) -> Process:
 
 
 @asynccontextmanager
-async def monitoring(config: Path, ledger: Path) -> AsyncIterator[Process]:
+async def monitoring(config: Path, ledger: Path, *options: str) -> AsyncIterator[Process]:
     """Run a monitor that serves; it is killed in the end if it still runs."""
-    monitor = await start(config, ledger)
+    monitor = await start(config, ledger, *options)
     try:
-        monitor.url = (await monitor.printed(r"(http://127\.0\.0\.1:\d+)/metrics"))[1]
+        monitor.url = (await monitor.printed(r"(https?://127\.0\.0\.1:\d+)/metrics"))[1]
         yield monitor
     finally:
         if monitor.process.returncode is None:
@@ -136,12 +144,13 @@ def recorded(ledger: Path, until: float) -> Record:
     with Ledger.open(ledger, read_only=True) as opened:
         first = opened.first_scheduled()
         assert first is not None
+        totals, edges = opened.totals(), [int(first // 60), int(until // 60) + 1]
         # Runs are owed once their interval and the time to write them have passed.
-        rows = opened.minutes(int(first // 60), int(until // 60) + 1, now=until + INTERVAL + WRITE_DELAY)
-        totals = opened.totals()
+        now = until + INTERVAL + WRITE_DELAY
+        counts = sum((opened.counts(probe, edges, now=now)[0] for probe in opened.intervals()), Counts())
     return Record(
-        sum(row.good + row.bad + row.unknown for row in rows),
-        sum(row.expected for row in rows),
+        counts.good + counts.bad + counts.unknown,
+        counts.expected,
         sum(totals.skipped.values()),
         [state.last_run for state in totals.states.values()],
     )
@@ -198,7 +207,7 @@ async def test_a_fault_is_told_when_it_comes_and_when_it_goes(tmp_path: Path) ->
             await monitor.printed(r"login-app +passes", after=len(monitor.lines))
             assert await monitor.end(signal.SIGINT) == 0
     assert re.fullmatch(r"\d\d:\d\d:\d\d", told[1])
-    assert monitor.lines[-1] == "Stopped; the record is complete."
+    assert monitor.lines[-1].endswith("stop: Stopped; the record is complete.")
     assert bypassed(during) == {"waiting-room-app", "login-app", "file-return"}
 
 
@@ -241,7 +250,7 @@ async def test_stopping_cuts_runs_off_and_records_them(tmp_path: Path) -> None:
     systems = load(Path("config")).systems
     configuration = load(configure(tmp_path / "config", dict.fromkeys(systems, endpoint)))
     with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
-        monitor = Monitor(configuration, "local", ledger, seen.append)
+        monitor = Monitor(lambda: configuration, "local", ledger, seen.append)
         assert monitor.lacking() == [f"{target.name}: no run yet" for target in monitor.targets]
         with socket.create_server(("127.0.0.1", 0)) as listener:
             running = asyncio.create_task(monitor.run(listener, stop))
@@ -270,7 +279,7 @@ async def test_a_monitor_that_cannot_write_is_not_ready_and_shows_nothing_new(
             raise LedgerError("the disk is full")
 
         monkeypatch.setattr(ledger, "record", refuse)
-        monitor = Monitor(configuration, "local", ledger)
+        monitor = Monitor(lambda: configuration, "local", ledger)
         with socket.create_server(("127.0.0.1", 0)) as listener:
             running = asyncio.create_task(monitor.run(listener, stop))
             await until(lambda: "ledger: the disk is full" in monitor.lacking())
@@ -278,3 +287,75 @@ async def test_a_monitor_that_cannot_write_is_not_ready_and_shows_nothing_new(
             assert not (await monitor.snapshot()).totals.runs
             stop.set()
             assert await running >= PROBES
+
+
+async def test_sighup_reads_the_files_again(tmp_path: Path) -> None:
+    """A bad file is told with its line and changes nothing; TLS and users hold, and change with their file."""
+    authority = trustme.CA()
+    made = authority.issue_cert("127.0.0.1")
+    made.private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
+    web = tmp_path / "web.yml"
+    tls = "tls_server_config: {cert_file: server.pem, key_file: server.pem}\n"
+    web.write_text(tls, encoding="utf-8")
+    config = configure(tmp_path / "config", dict.fromkeys(load(Path("config")).systems, "http://127.0.0.1:1"))
+    options = ("--web-config", str(web), "--log-format", "json")
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+    async with monitoring(config, tmp_path / "ledger.sqlite", *options) as monitor:
+
+        async def status(auth: aiohttp.BasicAuth | None = None) -> int:
+            connector = aiohttp.TCPConnector(ssl=trust)
+            async with (
+                aiohttp.ClientSession(connector=connector, auth=auth) as session,
+                session.get(f"{monitor.url}/-/healthy") as answer,
+            ):
+                return answer.status
+
+        assert monitor.url.startswith("https://")
+        assert await status() == 200
+        password = bcrypt.hashpw(b"x", bcrypt.gensalt(4)).decode()
+        web.write_text(f"{tls}basic_auth_users: {{alice: secret}}", encoding="utf-8")
+        monitor.process.send_signal(signal.SIGHUP)
+        refused = json.loads((await monitor.printed(r'.*"event": "reload".*'))[0])
+        assert not refused["taken"]
+        assert f"{web}:2: basic_auth_users.alice" in refused["message"]
+        assert await status() == 200
+        web.write_text(f"{tls}basic_auth_users: {{alice: {password}}}", encoding="utf-8")
+        monitor.process.send_signal(signal.SIGHUP)
+        await monitor.printed(r'.*"event": "reload".*"taken": true')
+        assert [await status(), await status(aiohttp.BasicAuth("alice", "x"))] == [401, 200]
+        assert await monitor.end(signal.SIGTERM) == 0
+    assert all(json.loads(line)["event"] for line in monitor.lines)
+
+
+async def test_hostile_connections_do_not_disturb_the_probes(tmp_path: Path) -> None:
+    """While strangers connect, dawdle and send rubbish, every probe runs twice and none fails, and a scrape answers."""
+    runs, stop = list[Run](), asyncio.Event()
+    rubbish = [b"", b"GET / HTTP/1.1\r\nX: ", b"GET / HTTP/1.1\r\nX: " + 50_000 * b"a", bytes(range(256)), b"\r\n" * 9]
+    async with running_replica(dose_web=10_000, dose_app=10_000) as replica:
+        configuration = load(configure(tmp_path / "config", replica.endpoints, f"{INTERVAL:g}s"))
+        with (
+            Ledger.open(tmp_path / "ledger.sqlite") as ledger,
+            socket.create_server(("127.0.0.1", 0)) as listener,
+        ):
+            monitor = Monitor(lambda: configuration, "local", ledger, runs.append)
+            running = asyncio.create_task(monitor.run(listener, stop))
+            address, kept = listener.getsockname()[:2], list[asyncio.StreamWriter]()
+            before = open_descriptors()
+            while sum(count >= 2 for count in Counter(run.probe for run in runs).values()) < PROBES:
+                _, writer = await asyncio.open_connection(*address)
+                writer.write(rubbish[len(kept) % len(rubbish)])
+                kept.append(writer)
+                if len(kept) > 300:
+                    kept.pop(0).transport.abort()
+                await asyncio.sleep(0.005)
+            both_ends = open_descriptors() - before
+            url = f"http://{address[0]}:{address[1]}/metrics"
+            async with aiohttp.ClientSession() as session, session.get(url) as answer:
+                assert answer.status == 200
+            stop.set()
+            assert await running == 0
+            for writer in kept:
+                writer.transport.abort()
+    assert not [run for run in runs if isinstance(run.verdict, Fail)]
+    assert both_ends < len(kept) + Limits().connections + 50

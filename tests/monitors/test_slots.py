@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitors.slots import Revision, Schedule, Slots, slots_owed
+from monitors.slots import Revision, Schedule, Slots, slot_of, slots_owed
 
 NOW = 1_700_000_000_000
 slots = st.builds(
@@ -53,3 +53,20 @@ def test_each_moment_is_owed_under_one_revision(old: Slots, new: Slots, start: i
 
 def test_a_schedule_is_rounded_to_milliseconds() -> None:
     assert Slots.of(Schedule("website", "home-page", 0.5, 7.1234)) == Slots(500, 123)
+
+
+def test_a_run_belongs_to_the_revision_in_force_at_its_slot() -> None:
+    """Around a reload: the last slot before it, or the first after it; where nothing was due there is none."""
+    history = [Revision(10_000, Slots(15_000, 3_000)), Revision(60_000, Slots(30_000, 1_000)), Revision(120_000, None)]
+    moments = {
+        9_000: None,
+        18_100: 18_000,
+        59_000: 48_000,
+        60_500: 61_000,
+        61_200: 61_000,
+        119_000: 91_000,
+        120_000: None,
+    }
+    assert {started: slot_of(history, started) for started in moments} == moments
+    assert slot_of([], 5_000) is None
+    assert slot_of(history[:2], 60_100) == 61_000, "a little early, as every run may be"

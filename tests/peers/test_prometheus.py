@@ -14,7 +14,7 @@ from journeys import Passage, Reason, definitions
 from loadtests import metrics as load
 from loadtests.verdict import Outcome
 from monitors import metrics
-from monitors.rules_commands import texts
+from monitors.rules.rules_commands import texts
 from monitors.verdict import Cause, Window
 from tests.grafana import complaints, figures
 from tests.prometheus import Prometheus, running
@@ -48,6 +48,8 @@ def monitor(configuration: Configuration) -> StandIn:
         ("reason",): each(Reason),
         ("step",): each(sorted(steps)),
         ("phase",): each(["resolve", "connect", "first_byte", "transfer"]),
+        ("vantage",): each(["here"]),
+        ("reference",): each(["192.0.2.1:443"]),
         ("version",): each(["0.1.0"]),
     }
     fixed = {metrics.SUCCESS: 1.0, metrics.OBJECTIVE: 0.999, metrics.INTERVAL: 1.0, metrics.WINDOW_ACTIVE: 0.0}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from staging.admin import is_loopback
+from staging.faults import Fault
 from tests.drivers import browser, send, someone, walk
 from tests.replica import running_replica
 
@@ -30,12 +31,12 @@ async def test_faults_are_listed_switched_on_and_off() -> None:
     async with running_replica() as replica, browser() as session:
         faults = replica.url + "/admin/faults"
         _, listing = await send(session, "GET", faults)
-        assert (listing["active"], len(listing["known"])) == ([], 6)
+        assert (listing["active"], len(listing["known"])) == ([], len(Fault))
         await send(session, "POST", faults, {"fault": "banner"})
         order = {"fault": "added-latency", "parameters": {"system": "website", "seconds": "0.01"}}
         _, listing = await send(session, "POST", faults, order)
         assert listing["active"] == [
-            {"fault": "banner", "parameters": {}},
+            {"fault": "banner", "parameters": {"languages": "both", "minutes": 60.0}},
             {"fault": "added-latency", "parameters": {"system": "website", "seconds": 0.01}},
         ]
         _, listing = await send(session, "DELETE", faults + "?fault=banner")

@@ -163,12 +163,13 @@ async def test_cleared_faults_leave_nothing_behind() -> None:
     ("fault", "parameters", "message"),
     [
         (Fault.ADDED_LATENCY, {}, "added-latency: system: Field required"),
-        (Fault.ADDED_LATENCY, {"system": "fax"}, "added-latency: system: one of website, waiting-room,"),
+        (Fault.ADDED_LATENCY, {"system": "fax"}, "added-latency: system: one of website, toeslagen-nl,"),
         (Fault.ADDED_LATENCY, {"system": "website", "seconds": "inf"}, "added-latency: seconds: Input should be less"),
         (Fault.ERROR_SHARE, {"system": "website", "share": "nan"}, "error-share: share: "),
         (Fault.ERROR_SHARE, {"system": "website", "share": 1.1}, "error-share: share: Input should be less"),
         (Fault.CONNECTION_LIMIT, {"connections": -1}, "connection-limit: connections: Input should be greater"),
-        (Fault.BANNER, {"text": "hello"}, "banner has no parameter 'text'; it has: none"),
+        (Fault.APP_UNGUARDED, {"text": "hello"}, "app-unguarded has no parameter 'text'; it has: none"),
+        (Fault.BANNER, {"text": "hello"}, "banner has no parameter 'text'; it has: languages, minutes"),
     ],
 )
 def test_wrong_parameters_are_explained(fault: Fault, parameters: dict[str, object], message: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ import pytest
 
 from loadtests.sources.counted import SourceError
 from loadtests.sources.prometheus import Range, read_prometheus
+from tests.crowd import Talk, listening
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 FIRST = START.timestamp()
@@ -25,35 +25,17 @@ END = datetime(2026, 3, 1, 0, 5, tzinfo=UTC)
 @contextmanager
 def server(answer) -> Iterator[str]:
     """Listen on a free port; `answer` turns what is asked into the raw bytes of a response, or None for silence."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        connections = []
 
-        def serve() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                connections.append(connection)
-                request = b""
-                while b"\r\n\r\n" not in request:
-                    request += connection.recv(65_536)
-                head, _, body = request.partition(b"\r\n\r\n")
-                length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
-                while len(body) < length:
-                    body += connection.recv(65_536)
-                asked = {key: values[0] for key, values in parse_qs(body.decode()).items()}
-                said = answer(asked)
-                if said is not None:
-                    connection.sendall(said)
-                    connection.close()
+    def talk(it: Talk) -> None:
+        body = it.request().partition(b"\r\n\r\n")[2].decode()
+        said = answer({key: values[0] for key, values in parse_qs(body).items()})
+        if said is None:
+            it.wait_for_end()
+        else:
+            it.send(said)
 
-        threading.Thread(target=serve, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            for connection in connections:
-                connection.close()
+    with listening(talk) as target:
+        yield target.url
 
 
 def http(body: bytes | str, status: str = "200 OK", headers: str = "", length: int | None = None) -> bytes:

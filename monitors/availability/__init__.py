@@ -1,0 +1,1 @@
+"""The published figures: the class of each minute, periods, chains, quorums, budgets."""

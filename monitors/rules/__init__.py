@@ -1,0 +1,1 @@
+"""Prometheus rules, generated and tested: recordings, burn rates, alerts."""

@@ -1,0 +1,1 @@
+"""Announced maintenance: calendars, working days, windows entered by hand."""
