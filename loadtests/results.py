@@ -112,18 +112,21 @@ class Latencies:
 COARSE_BITS = 8
 """Bits that are kept of a latency where many parts of a run are kept: an error of at most 0.8 %, downwards."""
 
+RESPONSE_BITS, LATENESS_BITS = 7, 6
+"""The same for each second that is long past: 1.6 % of a response, 3.2 % of a lateness, which is only plotted."""
+
 SETTLED = 30
 """Seconds after which a moment is kept coarsely, so that a run of hours fits into memory; late reports still count."""
 
 
 class Coarse(Mapping[int, int]):
-    """Counted latencies (microseconds), cut to their highest `COARSE_BITS` bits: a few KiB however many there were."""
+    """Counted latencies (microseconds), cut to their highest bits: eight bytes for each that occurred."""
 
     __slots__ = ("_counts", "_values")
 
-    def __init__(self, counts: Mapping[int, int]) -> None:
+    def __init__(self, counts: Mapping[int, int], bits: int = COARSE_BITS) -> None:
         values = sorted(counts)
-        coarse, numbers = coarsely(counted((values, [counts[value] for value in values])))
+        coarse, numbers = coarsely(counted((values, [counts[value] for value in values])), bits)
         self._values, self._counts = (array("I", part.astype(np.uint32).tobytes()) for part in (coarse, numbers))
 
     def __getitem__(self, value: int) -> int:
@@ -139,12 +142,12 @@ class Coarse(Mapping[int, int]):
         return len(self._values)
 
 
-def coarsely(latencies: Counted) -> Counted:
-    """Return counted latencies cut to their highest bits: (v >> s) << s with s = max(0, bits(v) - COARSE_BITS)."""
+def coarsely(latencies: Counted, bits: int = COARSE_BITS) -> Counted:
+    """Return counted latencies cut to their highest bits: (v >> s) << s with s = max(0, bits(v) - bits)."""
     fine, counts = latencies
     if not len(fine):
         return latencies
-    shift = np.maximum(0, np.frexp(fine)[1] - COARSE_BITS)
+    shift = np.maximum(0, np.frexp(fine)[1] - bits)
     coarse = (fine >> shift) << shift
     first = np.flatnonzero(np.diff(coarse, prepend=-1))  # rising: equals are neighbours
     return coarse[first], np.add.reduceat(counts, first)
@@ -158,17 +161,23 @@ class Blocks:
     """Counted latencies (coarsely) and failures by part of the run, all parts equally long.
 
     A part begins as one second; whenever there would be more than `MOST_BLOCKS`, neighbours are joined and the length
-    doubles. So memory is bounded however long the run is.
+    doubles. So memory is bounded however long the run is. Parts that are over are kept as arrays: counted in
+    dictionaries they would take ten times as much.
     """
 
     def __init__(self) -> None:
         self.seconds = 1
-        self.latencies: defaultdict[int, Counter[int]] = defaultdict(Counter)
+        self.latencies: dict[int, Mapping[int, int]] = {}
         self.failed: Counter[int] = Counter()
 
     def add(self, second: int, latencies: Counted) -> None:
         """Add what was measured in one second of the run."""
-        self.latencies[self._block(second)].update(_as_dict(coarsely(latencies)))
+        block = self._block(second)
+        if block not in self.latencies:
+            for over, counts in self.latencies.items():
+                if not isinstance(counts, Coarse):
+                    self.latencies[over] = Coarse(counts)
+        self.latencies[block] = _added(self.latencies.get(block, Counter()), coarsely(latencies))
 
     def fail(self, second: int, count: int) -> None:
         """Add failures of one second of the run."""
@@ -186,7 +195,8 @@ class Blocks:
             joined[block // 2].update(counts)
         for block, count in self.failed.items():
             failed[block // 2] += count
-        self.latencies, self.failed, self.seconds = joined, failed, self.seconds * 2
+        self.latencies = {block: Coarse(counts) for block, counts in joined.items()}
+        self.failed, self.seconds = failed, self.seconds * 2
 
 
 @dataclass
@@ -241,7 +251,8 @@ class Moment:
 
     def settle(self) -> None:
         """Keep what has been counted coarsely from now on."""
-        self.lateness, self.response = Coarse(self.lateness), Coarse(self.response)
+        self.lateness = Coarse(self.lateness, LATENESS_BITS)
+        self.response = Coarse(self.response, RESPONSE_BITS)
 
 
 class Results:

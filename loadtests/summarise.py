@@ -289,17 +289,19 @@ def _steps(results: Results) -> list[StepRow]:
 
 def _blocks(blocks: Blocks) -> list[Block]:
     """Return the parts of the run in which anything was measured."""
+    nothing: Mapping[int, int] = {}
+    parts = [(index, blocks.latencies.get(index, nothing)) for index in sorted({*blocks.latencies, *blocks.failed})]
     return [
         Block(
             second=index * blocks.seconds,
             seconds=blocks.seconds,
-            count=sum(blocks.latencies[index].values()),
+            count=sum(latencies.values()),
             failed=blocks.failed[index],
-            p50=percentile(blocks.latencies[index], 0.5),
-            p95=percentile(blocks.latencies[index], 0.95),
-            p99=percentile(blocks.latencies[index], 0.99),
+            p50=percentile(latencies, 0.5),
+            p95=percentile(latencies, 0.95),
+            p99=percentile(latencies, 0.99),
         )
-        for index in sorted({*blocks.latencies, *blocks.failed})
+        for index, latencies in parts
     ]
 
 

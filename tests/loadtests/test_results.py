@@ -13,7 +13,19 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtests.results import COARSE_BITS, Latencies, Results, coarsely, counted, merged, percentile
+from loadtests.results import (
+    COARSE_BITS,
+    LATENESS_BITS,
+    MOST_BLOCKS,
+    RESPONSE_BITS,
+    Blocks,
+    Latencies,
+    Results,
+    coarsely,
+    counted,
+    merged,
+    percentile,
+)
 from loadtests.second import DIGITS, HIGHEST, LOWEST, Second, locust_buckets, pack, sparse
 
 durations = st.lists(st.floats(0, 600), max_size=200)
@@ -63,15 +75,30 @@ def test_merging_is_counting_together(parts):
     assert (values.tolist(), counts.tolist()) == sparse([seconds for part in parts for seconds in part])
 
 
-@given(durations)
-def test_coarse_latencies_are_cut_one_by_one(seconds):
+@given(durations, st.sampled_from([LATENESS_BITS, RESPONSE_BITS, COARSE_BITS]))
+def test_coarse_latencies_are_cut_one_by_one(seconds, bits):
     """Each value keeps its highest bits, those that become equal are counted together, in rising order."""
     expected: Counter[int] = Counter()
     for value, count in zip(*sparse(seconds), strict=True):
-        shift = max(0, value.bit_length() - COARSE_BITS)
+        shift = max(0, value.bit_length() - bits)
         expected[value >> shift << shift] += count
-    values, counts = coarsely(counted(sparse(seconds)))
+    values, counts = coarsely(counted(sparse(seconds)), bits)
     assert list(zip(values.tolist(), counts.tolist(), strict=True)) == sorted(expected.items())
+
+
+@given(st.lists(st.tuples(st.integers(0, 700), durations), max_size=12))
+def test_blocks_count_whatever_comes_when(reports):
+    """In any order and however late, each report is counted once, in the part of the run to which it belongs."""
+    blocks = Blocks()
+    for second, seconds in reports:
+        blocks.add(second, counted(sparse(seconds)))
+    expected: dict[int, Counter[int]] = {}
+    for second, seconds in reports:
+        values, counts = coarsely(counted(sparse(seconds)))
+        part = expected.setdefault(second // blocks.seconds, Counter())
+        part.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+    assert {block: dict(counts) for block, counts in blocks.latencies.items()} == expected
+    assert max((second for second, _ in reports), default=0) < MOST_BLOCKS * blocks.seconds
 
 
 # In a process of its own: Locust replaces half of the standard library by gevent's when it is imported.
