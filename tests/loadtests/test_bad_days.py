@@ -318,7 +318,7 @@ def test_connections_that_the_server_has_closed_do_not_count_as_closed_early():
             "def walk(citizen):\n"
             "    yield from fetch('one', 'website', '/')\n"
             "    yield Think(0.6)\n"
-            f"outcome = crowd({target.url!r}, walk, citizens=60, seconds=0.3)\n"
+            f"outcome = crowd({target.url!r}, walk, citizens=60, seconds=3.0)\n"
             "print(outcome.completed, outcome.counts['closed_early'])",
         )
     assert said == "60 0\n"

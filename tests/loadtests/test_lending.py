@@ -95,7 +95,7 @@ def test_an_account_has_one_citizen_at_a_time(pool):
     """So few accounts that each is lent as soon as it is back."""
     portal = Portal()
     with listening(portal.talk) as server:
-        outcome = crowd(server.url, use_account, citizens=40, seconds=1.0, environment=pool(2))
+        outcome = crowd(server.url, use_account, citizens=120, seconds=3.0, environment=pool(2))
     shared(portal, outcome, 2)
     assert outcome.engine.lending.lent == 0
 
@@ -136,7 +136,7 @@ def test_whoever_finds_no_account_is_counted_apart(pool):
 
     portal = Portal()
     with listening(portal.talk) as server:
-        outcome = crowd(server.url, stay, drain=0.5, environment=pool(3))
+        outcome = crowd(server.url, stay, drain=2.0, environment=pool(3))
     counts = outcome.counts
     assert (counts["due"], counts["started"], counts["no_account"], counts["dropped"]) == (10, 3, 7, 0)
     assert outcome.results.total_unfinished == 3

@@ -86,7 +86,7 @@ def test_a_new_attempt_has_no_cookies():
 ALL_AWAY = {"stop_when": lambda engine: len(engine._away) == 10, "drain": LONG}
 
 
-@pytest.mark.parametrize("end", [{"drain": 0.5}, ALL_AWAY], ids=["drained", "stopped"])
+@pytest.mark.parametrize("end", [{"drain": 2.0}, ALL_AWAY], ids=["drained", "stopped"])
 def test_whoever_would_have_tried_again_when_the_run_ends_is_counted_once(end):
     """At its end they have failed; if it was cut off nobody can tell."""
     with listening(answering(BAD)) as target:
@@ -197,7 +197,7 @@ def test_a_second_tab_that_fails_is_a_setback_and_not_tried_again(quick_tabs):
 BOTH_OPEN = {"stop_when": lambda engine: len(engine._walks) == 10, "drain": LONG}
 
 
-@pytest.mark.parametrize("end", [{"drain": 0.4}, BOTH_OPEN], ids=["drained", "stopped"])
+@pytest.mark.parametrize("end", [{"drain": 2.0}, BOTH_OPEN], ids=["drained", "stopped"])
 def test_a_second_tab_that_is_open_when_the_run_ends_is_not_counted(quick_tabs, end):
     """`crowd` checks that the accounts close."""
 

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from monitors.record.ledger import Ledger
+from monitors.record.ledger import Ledger, LedgerError
 from monitors.verdict import Cause
 from tests.monitors.estates import SHIPPED
 from tests.waiting import LONG
@@ -91,10 +91,16 @@ class Counting:
     def __init__(self, ledger: Path) -> None:
         self._ledger = ledger
 
-    def now(self) -> Counts:
-        """Return the counts of both websites; `unknown` are those of the monitor's own network."""
-        with Ledger.open(self._ledger, read_only=True) as ledger:
-            totals = ledger.totals()
+    def now(self) -> Counts | None:
+        """Return the counts of both websites; `unknown` are those of the monitor's own network.
+
+        None: the monitor has not made its ledger yet.
+        """
+        try:
+            with Ledger.open(self._ledger, read_only=True) as ledger:
+                totals = ledger.totals()
+        except LedgerError:
+            return None
 
         def of(name: str) -> dict[str, float]:
             runs = totals.runs.get((name, name, "none"), 0.0)
@@ -112,10 +118,11 @@ class Counting:
     def _soon(self, enough: Callable[[Counts], bool] = lambda _: True) -> Counts:
         end = time.monotonic() + LONG
         while True:
-            if self._ledger.exists() and enough(found := self.now()):
+            found = self.now()
+            if found is not None and enough(found):
                 return found
             if time.monotonic() > end:
-                raise TimeoutError(f"counted so far: {self.now() if self._ledger.exists() else 'nothing'}")
+                raise TimeoutError(f"counted so far: {found or 'nothing'}")
             time.sleep(0.1)
 
 

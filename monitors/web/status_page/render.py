@@ -160,8 +160,9 @@ class _Text:
         """Return what is left of the minutes in which a system may fail; below zero it is overspent."""
         if left is None:
             return "—"
-        sign = MINUS if left < 0 else ""
-        return f"{sign}{math.floor(abs(left))} / {math.floor(minutes)} min".replace(" ", NO_BREAK)
+        whole = math.floor(abs(left))
+        sign = MINUS if left < 0 < whole else ""
+        return f"{sign}{whole} / {math.floor(minutes)} min".replace(" ", NO_BREAK)
 
     def strip(self, system: SystemRow) -> str:
         """Return what the strip shows, in a sentence."""
