@@ -135,21 +135,28 @@ class Scheduler:
         self._group: asyncio.TaskGroup | None = None
         self.lateness = Histogram(LATENESS.buckets)
 
-    async def run(self) -> None:
-        """Run every probe until cancelled; then the runs under way are delivered as unknown(cancelled)."""
+    async def run(self, since: float | None = None) -> None:
+        """Run every probe until cancelled; then the runs under way are delivered as unknown(cancelled).
+
+        The first slots are those from `since` on (Unix seconds; None: from now on). Who has promised runs from a moment
+        on gives that moment, or the slots between the promise and the beginning would be missing.
+        """
         try:
             async with asyncio.TaskGroup() as self._group:
                 self._group.create_task(asyncio.Event().wait())  # goes on without a probe: there may be one later
                 for probe in self._targets:
-                    self._begin(probe, None)
+                    self._begin(probe, None, since)
         finally:
             self._group = None
             for task in self._asking:
                 task.cancel()
             await asyncio.gather(*self._asking, return_exceptions=True)
 
-    def retarget(self, targets: Sequence[Target]) -> None:
-        """Probe these from now on. Unchanged probes go on as if nothing had happened; runs under way end as usual."""
+    def retarget(self, targets: Sequence[Target], since: float | None = None) -> None:
+        """Probe these from `since` on, as in `run`.
+
+        Unchanged probes go on as if nothing had happened; runs under way end as usual.
+        """
         before, self._targets = self._targets, {(target.system, target.name): target for target in targets}
         if self._group is None:
             return
@@ -160,20 +167,23 @@ class Scheduler:
             if follower is not None and probe not in self._running:
                 follower.cancel()
             if probe in self._targets:
-                self._begin(probe, follower)
+                self._begin(probe, follower, since)
 
-    def _begin(self, probe: Probe, before: asyncio.Task[None] | None) -> None:
+    def _begin(self, probe: Probe, before: asyncio.Task[None] | None, since: float | None) -> None:
         assert self._group is not None
         target = self._targets[probe]
-        self._followers[probe] = self._group.create_task(self._follow(probe, target, before), name=target.name)
+        after_ms = self._now_ms() if since is None else round(since * 1000) - 1
+        following = self._follow(probe, target, before, after_ms)
+        self._followers[probe] = self._group.create_task(following, name=target.name)
 
-    async def _follow(self, probe: Probe, target: Target, before: asyncio.Task[None] | None) -> None:
+    async def _follow(self, probe: Probe, target: Target, before: asyncio.Task[None] | None, after_ms: int) -> None:
         me = asyncio.current_task()
         assert me is not None
-        if before is not None:
+        if before is not None and not before.done():
             await asyncio.wait([before])  # its last run may be under way
+            after_ms = self._now_ms()
         slots = Slots.of(schedule_of(target))
-        slot = slots.next(self._now_ms())
+        slot = slots.next(after_ms)
         # A run that was cut off ends normally, with its verdict; so does the last one before a change.
         while not me.cancelling() and self._followers.get(probe) is me:
             slot = await self._sleep_until(slot, slots)

@@ -104,7 +104,8 @@ class Monitor:
         `listener` is a bound socket. Runs under way at the end are recorded as unknown(cancelled). Raises
         `LedgerError`, and what would be a bug of a part.
         """
-        self._ledger.expect([schedule_of(target) for target in self.targets], time.time())
+        begin = time.time()
+        self._ledger.expect([schedule_of(target) for target in self.targets], begin)
         # getaddrinfo blocks a thread for as long as a name server is silent: one for each run.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="lookup"))
         gc.collect()
@@ -115,7 +116,7 @@ class Monitor:
             for name, work in (
                 ("loop lag", self._lag.watch()),
                 ("references", self._references.watch()),
-                ("scheduler", self._scheduler.run()),
+                ("scheduler", self._scheduler.run(begin)),
                 ("evidence", self._archive.run()),
                 ("windows", self._notice_windows()),
                 ("web", WebServer(self._application(), lambda: self._access.config.tls).serve(listener)),
@@ -152,7 +153,7 @@ class Monitor:
                 self._reloaded = False
                 told = f"the old configuration stays in force:\n{error}"
             else:
-                told = self._go_on_with(configuration, web_config, chosen)
+                told = self._go_on_with(configuration, web_config, chosen, now)
                 self._loaded, self._reloaded = now, True
         self._log.event("reload", told, taken=self._reloaded)
         return Reloaded(self._reloaded, told)
@@ -207,7 +208,9 @@ class Monitor:
             raise ConfigError([Problem(f"{configuration.root}/environments", 1, "", found, "the one that is probed")])
         return configuration, web_config
 
-    def _go_on_with(self, configuration: Configuration, web_config: WebConfig, chosen: list[Target]) -> str:
+    def _go_on_with(
+        self, configuration: Configuration, web_config: WebConfig, chosen: list[Target], since: float
+    ) -> str:
         """Put a configuration into force that is known to be good; return what changed, in words."""
         before = {(target.system, target.name): target for target in self.targets}
         after = {(target.system, target.name): target for target in chosen}
@@ -217,7 +220,7 @@ class Monitor:
         self._references.retarget(configuration.environments[self._environment].references)
         self._status.reconfigure(configuration)
         self._access.replace(web_config)
-        self._scheduler.retarget(chosen)
+        self._scheduler.retarget(chosen, since)
         added, removed = after.keys() - before.keys(), before.keys() - after.keys()
         for probe in removed:
             self._archive.forget(probe)

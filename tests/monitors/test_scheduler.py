@@ -269,6 +269,24 @@ async def test_a_reload_leaves_alone_what_did_not_change() -> None:
     assert notes.skipped == []
 
 
+async def test_no_slot_is_lost_between_the_promise_and_the_beginning() -> None:
+    """Runs are promised from a moment on; whatever takes its time until the scheduler begins, each slot has its run."""
+    chosen = [target(f"probe-{number}") for number in range(30)]
+    notes = Notes(chosen)
+    began = notes.clock.now()
+    await notes.clock.advance(0.9)
+    task = asyncio.create_task(notes.scheduler.run(began))
+    await notes.clock.settle()
+    await notes.clock.advance(29.0)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    until = notes.clock.now()
+    due = sum(Slots.of(schedule_of(each)).count(round(began * 1000), round(until * 1000)) for each in chosen)
+    assert len(notes.runs) == due
+    assert all(run.verdict == Pass() for run in notes.runs if run.started < until - 1)
+
+
 async def test_a_monitor_without_probes_waits_for_some() -> None:
     """A reload may bring the first."""
     notes = Notes([])
