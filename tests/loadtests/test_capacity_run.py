@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,8 @@ def test_a_website_that_never_fails_has_at_least_the_highest_rate(tmp_path):
             website, tmp_path, "--from-rate", "10", "--to-rate", "15", "--confirmations", "0", "--processes", "2"
         )
     assert (code, capacity["end"], capacity["failing"]) == (0, "at-cap", None)
-    assert [hold["rate"] for hold in capacity["holds"]] == [10, 15]
+    rates = [rate for rate, _ in groupby(hold["rate"] for hold in capacity["holds"])]
+    assert rates == [10, 15], "a hold that a busy machine spoiled is repeated"
     assert capacity["answer"] == "At least 15/s; nothing above it has failed."
 
 
