@@ -184,7 +184,7 @@ def test_a_worker_that_joins_late_gets_accounts_from_the_others(runs, digid):
     """It comes in the middle and brings none; both use the pool, never the same account, and nobody is forgotten."""
     runs.write("{secret: pool}", accounts(24))
     address = f"127.0.0.1:{free_port()}"
-    run = runs.run("--to", "10:00:20", "--master", "--bind", address)
+    run = runs.run("--to", "10:00:26", "--master", "--bind", address)
     runs.start("worker", "--master", address)
     while not digid.starts:
         assert run.poll() is None, run.communicate()
@@ -192,7 +192,7 @@ def test_a_worker_that_joins_late_gets_accounts_from_the_others(runs, digid):
     summary = summary_of(run)
     arrivals = summary["arrivals"]
     assert "takes part" in late.communicate(timeout=LONG)[1]
-    assert arrivals["scheduled"] == arrivals["started"] + arrivals["no_account"] + arrivals["dropped"] == 400
+    assert arrivals["scheduled"] == arrivals["started"] + arrivals["no_account"] + arrivals["dropped"] == 520
     assert arrivals["lost"] == 0
     assert arrivals["completed"] == arrivals["started"] == sum(digid.starts.values())
     assert digid.conflicts == 0

@@ -191,7 +191,7 @@ def test_a_killed_worker_loses_only_those_on_their_way(start, config, tmp_path):
 
 def test_a_worker_that_joins_late_takes_its_share_and_inherits_the_rest(start, config, tmp_path, address):
     """The second worker comes in the middle, then the first is killed: the second starts everyone else."""
-    run = Run(start, config, tmp_path, 16, "--master", "--bind", address)
+    run = Run(start, config, tmp_path, 26, "--master", "--bind", address)  # a worker may need ten seconds to begin
     first = work(start, address, tmp_path)
     run.wait_for_arrivals()
     second = work(start, address, tmp_path)
