@@ -64,6 +64,15 @@ class Phases:
     first_byte: float = 0.0
     transfer: float = 0.0
 
+    def __add__(self, other: Phases) -> Phases:
+        """Return the sums."""
+        return Phases(
+            self.resolve + other.resolve,
+            self.connect + other.connect,
+            self.first_byte + other.first_byte,
+            self.transfer + other.transfer,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Run:

@@ -24,7 +24,7 @@ from monitors.probes.client import context_of, verdict_of
 from monitors.probes.der import validity
 from monitors.probes.errors import explain_connection, explain_lookup, in_words
 from monitors.probes.lookup import is_of, look_up, only
-from monitors.probes.outcome import Exchange, Target, Track
+from monitors.probes.outcome import Target, Track
 from monitors.probes.reasons import CONNECTION
 
 HANDSHAKE, CERTIFICATE = "handshake", "certificate"
@@ -102,25 +102,17 @@ class _Dialer:
 
         Raises `SSLCertVerificationError` if the context refuses them, else `JourneyFailed` and `Undecided`.
         """
-        track = self._track
-        before, phases, result = track.elapsed, track.phases, "cut off"
-        try:
-            chain = await self._connect(await self._addresses(), context)
-            result = "verified" if context.verify_mode is ssl.CERT_REQUIRED else "read without verification"
-        except ssl.SSLCertVerificationError as error:
-            result = error.verify_message
-            raise
-        except OSError as error:
-            trouble = explain_connection(error)
-            result = trouble
-            raise verdict_of(trouble, track.step, f"{self._host}:{self._port}: {in_words(error)}") from error
-        else:
+        track, place = self._track, f"{self._host}:{self._port}"
+        with track.exchange("TLS", place) as noted:
+            try:
+                chain = await self._connect(await self._addresses(), context)
+            except ssl.SSLCertVerificationError as error:
+                noted.result = error.verify_message
+                raise
+            except OSError as error:
+                raise verdict_of(explain_connection(error), track.step, f"{place}: {in_words(error)}") from error
+            noted.result = "verified" if context.verify_mode is ssl.CERT_REQUIRED else "read without verification"
             return chain
-        finally:
-            track.enter(None)
-            spent = track.phases_since(phases)
-            place = f"{self._host}:{self._port}"
-            track.trace.append(Exchange(track.step, "TLS", place, track.elapsed - before, result, phases=spent))
 
     async def _addresses(self) -> list[str]:
         if not is_of(self._host, self._family):

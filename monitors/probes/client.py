@@ -11,15 +11,15 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.metadata import version
-from types import SimpleNamespace
 from typing import assert_never
 
 import aiohttp
+from aiohttp.tracing import Trace
 from yarl import URL
 
 from config import Environment
@@ -27,8 +27,8 @@ from config.environment import Tls
 from journeys import Action, Journey, JourneyFailed, Mark, Reason, Request, Response, Think, Wait
 from monitors.probes.errors import explain, in_words
 from monitors.probes.lookup import ANY, Resolver, is_of
-from monitors.probes.masking import Headers, mask_headers, mask_url
-from monitors.probes.outcome import Exchange, Phase, Track, Undecided
+from monitors.probes.masking import mask_headers, mask_url
+from monitors.probes.outcome import Track, Undecided
 from monitors.verdict import Cause
 
 USER_AGENT = f"Piekwacht/{version('piekwacht')} (synthetic monitoring)"
@@ -55,7 +55,7 @@ async def walk(
     are. Raises `JourneyFailed`, or `Undecided` for trouble in the prober's own network.
     """
     with closing(journey):
-        async with _session(environment.tls, family) as session:
+        async with _session(environment.tls, family, track) as session:
             browser = _Browser(session, environment, track, family, follow)
             resume: Resume = partial(next, journey)
             while True:
@@ -85,25 +85,50 @@ async def _perform(action: Action, journey: Journey, browser: _Browser) -> Resum
     return partial(journey.send, None)
 
 
-def _session(tls: Tls, family: socket.AddressFamily) -> aiohttp.ClientSession:
+def _session(tls: Tls, family: socket.AddressFamily, track: Track) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
+        connector=_Connector(tls, family, track),
+        cookie_jar=aiohttp.CookieJar(unsafe=True),  # unsafe: keeps the cookies of hosts that are IP addresses
+        headers={"User-Agent": USER_AGENT},
+        timeout=_NO_TIMEOUT,
+        middlewares=(_no_second_attempt,),
+        trust_env=False,
+    )
+
+
+_NO_TIMEOUT = aiohttp.ClientTimeout()  # the run as a whole has one, by the exact clock
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Opens a connection for each request and tells the track when it goes from one phase to the next.
+
+    The connection counts as made after TLS. aiohttp's own tracing would tell it too, at a tenth of the cost of a run.
+    """
+
+    def __init__(self, tls: Tls, family: socket.AddressFamily, track: Track) -> None:
+        super().__init__(
             limit=0,
             force_close=True,
             use_dns_cache=False,
             ttl_dns_cache=0,
             happy_eyeballs_delay=None,
             family=family,
-            resolver=Resolver(),
-            ssl=True if tls == Tls() else context_of(tls),
-        ),
-        cookie_jar=aiohttp.CookieJar(unsafe=True),  # unsafe: keeps the cookies of hosts that are IP addresses
-        headers={"User-Agent": USER_AGENT},
-        timeout=aiohttp.ClientTimeout(),  # none: the run as a whole has one, by the exact clock
-        trace_configs=[_PHASE_MARKS],
-        middlewares=[_no_second_attempt],
-        trust_env=False,
-    )
+            resolver=Resolver(track),
+            ssl=context_of(tls),
+        )
+        self._track = track
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's signature
+    ) -> aiohttp.connector.Connection:
+        """Return a new connection."""
+        self._track.enter("connect")
+        connection = await super().connect(req, traces, timeout)
+        self._track.enter("first_byte")
+        return connection
 
 
 @cache
@@ -112,26 +137,6 @@ def context_of(tls: Tls) -> ssl.SSLContext:
     context = tls.context()
     context.set_alpn_protocols(["http/1.1"])
     return context
-
-
-def _phase_marks() -> aiohttp.TraceConfig:
-    """Tell the track of a request when it goes from one phase to the next; the connection counts as made after TLS."""
-    marks = aiohttp.TraceConfig()
-
-    def mark(phase: Phase) -> Callable[[aiohttp.ClientSession, SimpleNamespace, object], Awaitable[None]]:
-        async def note(session: aiohttp.ClientSession, context: SimpleNamespace, parameters: object) -> None:  # noqa: ARG001
-            context.trace_request_ctx.enter(phase)
-
-        return note
-
-    marks.on_connection_create_start.append(mark("connect"))
-    marks.on_dns_resolvehost_start.append(mark("resolve"))
-    marks.on_dns_resolvehost_end.append(mark("connect"))
-    marks.on_connection_create_end.append(mark("first_byte"))
-    return marks
-
-
-_PHASE_MARKS = _phase_marks()  # the same for every session: what differs is the track, which comes with each request
 
 
 class _Dropped(aiohttp.ClientConnectionError):
@@ -187,32 +192,21 @@ class _Browser:
         Raises `JourneyFailed` and `Undecided`.
         """
         track = self.track
-        before, phases, result = track.elapsed, track.phases, "cut off"
-        status: int | None = None
-        shown: Headers = ()
-        try:
-            async with self.session.request(
-                method, url, data=body or None, headers=headers, allow_redirects=False, trace_request_ctx=track
-            ) as answer:
-                track.enter("transfer")
-                status, shown = answer.status, mask_headers(answer.raw_headers)
-                content = await _read(answer, track.step)
-            result = str(status)
-            return Response(status, answer.raw_headers, content)
-        except JourneyFailed as failure:
-            result = failure.reason
-            raise
-        except (aiohttp.ClientError, OSError) as error:
-            trouble = explain(error)
-            if trouble is None:
-                raise
-            result = trouble
-            raise verdict_of(trouble, track.step, detail_of(error)) from error
-        finally:
-            track.enter(None)
-            spent = track.phases_since(phases)
-            seconds = track.elapsed - before
-            track.trace.append(Exchange(track.step, method, mask_url(url), seconds, result, status, shown, spent))
+        with track.exchange(method, mask_url(url)) as noted:
+            try:
+                async with self.session.request(
+                    method, url, data=body or None, headers=headers, allow_redirects=False
+                ) as answer:
+                    track.enter("transfer")
+                    noted.status, noted.headers = answer.status, mask_headers(answer.raw_headers)
+                    content = await _read(answer, track.step)
+            except (aiohttp.ClientError, OSError) as error:
+                trouble = explain(error)
+                if trouble is None:
+                    raise
+                raise verdict_of(trouble, track.step, detail_of(error)) from error
+            noted.result = str(answer.status)
+            return Response(answer.status, answer.raw_headers, content)
 
 
 def verdict_of(trouble: Reason | Cause, step: str, detail: str) -> JourneyFailed | Undecided:

@@ -14,7 +14,7 @@ from journeys import JourneyFailed, Reason
 from monitors.probes.client import verdict_of
 from monitors.probes.errors import explain_lookup, in_words
 from monitors.probes.lookup import FAMILIES, look_up
-from monitors.probes.outcome import Exchange, Target, Track
+from monitors.probes.outcome import Target, Track
 
 REASONS = (Reason.NAME_NOT_RESOLVED, Reason.WRONG_ADDRESS, Reason.TIMEOUT, Reason.TOO_SLOW)
 
@@ -40,18 +40,11 @@ async def run(target: Target, track: Track, number: int) -> None:  # noqa: ARG00
 
 
 async def _ask(name: str, family: socket.AddressFamily, track: Track) -> list[str]:
-    before, phases, result = track.elapsed, track.phases, "cut off"
-    track.enter("resolve")
-    try:
-        found = await look_up(name, family)
-        result = ", ".join(found)
-    except OSError as error:
-        trouble = explain_lookup(error)
-        result = trouble
-        raise verdict_of(trouble, track.step, f"{name}: {in_words(error)}") from error
-    else:
+    with track.exchange("LOOKUP", name) as noted:
+        track.enter("resolve")
+        try:
+            found = await look_up(name, family)
+        except OSError as error:
+            raise verdict_of(explain_lookup(error), track.step, f"{name}: {in_words(error)}") from error
+        noted.result = ", ".join(found)
         return found
-    finally:
-        track.enter(None)
-        spent = track.phases_since(phases)
-        track.trace.append(Exchange(track.step, "LOOKUP", name, track.elapsed - before, result, phases=spent))

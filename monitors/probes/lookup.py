@@ -15,6 +15,7 @@ from ipaddress import ip_address
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from config import Family
+from monitors.probes.outcome import Track
 
 ANY = socket.AF_UNSPEC
 FAMILIES: dict[Family, socket.AddressFamily] = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
@@ -27,8 +28,10 @@ def only(families: Sequence[Family]) -> socket.AddressFamily:
 
 def is_of(host: str, family: socket.AddressFamily) -> bool:
     """Tell whether a host may have addresses of a family: a name may, an IP address has its own alone."""
+    if family is ANY:
+        return True
     try:
-        return family in {ANY, FAMILIES["ipv6" if ip_address(host).version == 6 else "ipv4"]}
+        return family is FAMILIES["ipv6" if ip_address(host).version == 6 else "ipv4"]
     except ValueError:
         return True
 
@@ -46,12 +49,18 @@ async def look_up(host: str, family: socket.AddressFamily, port: int = 0) -> lis
 
 
 class Resolver(AbstractResolver):
-    """What aiohttp asks."""
+    """What aiohttp asks; it tells the track of the run when it does."""
+
+    def __init__(self, track: Track) -> None:
+        self._track = track
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """Return the addresses of a host."""
+        self._track.enter("resolve")
+        addresses = await look_up(host, family, port)
+        self._track.enter("connect")
         return [
             ResolveResult(
                 hostname=host,
@@ -61,7 +70,7 @@ class Resolver(AbstractResolver):
                 proto=0,
                 flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
             )
-            for address in await look_up(host, family, port)
+            for address in addresses
         ]
 
     async def close(self) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Self
 
 from config import Environment, Probe
-from journeys import Identities
+from journeys import Identities, JourneyFailed
 from monitors.probes.masking import Headers
 from monitors.verdict import Cause, Phases, Verdict
 
@@ -89,7 +89,7 @@ class Undecided(Exception):  # noqa: N818 - a verdict, not an error of the progr
 class Track:
     """Where a run is and where its time went, readable at any moment: a run cut off half-way still says where it was.
 
-    Time is charged to the present step, and within a request to the present phase.
+    Time is charged to the present step, and within an exchange to the present phase.
     """
 
     def __init__(self) -> None:
@@ -97,7 +97,7 @@ class Track:
         self.trace: list[Exchange] = []
         self._start = self._step_since = self._phase_since = time.perf_counter()
         self._phase: Phase | None = None
-        self._by_phase: defaultdict[str, float] = defaultdict(float)
+        self._by_phase: dict[str, float] = {}
         self._by_step: defaultdict[str, float] = defaultdict(float)
 
     @property
@@ -111,29 +111,65 @@ class Track:
         self._by_step[self.step or step] += now - self._step_since
         self.step, self._step_since = step, now
 
-    def enter(self, phase: Phase | None) -> None:
-        """Begin a phase of a request; None ends the request."""
+    def exchange(self, method: str, url: str) -> Noted:
+        """Return the note of an exchange that begins; `url` is shown to people."""
+        return Noted(self, method, url)
+
+    def enter(self, phase: Phase) -> None:
+        """Begin a phase of the exchange under way."""
+        self._leave_phase()
+        self._phase = phase
+
+    def _leave_phase(self) -> None:
         now = time.perf_counter()
         if self._phase is not None:
-            self._by_phase[self._phase] += now - self._phase_since
-        self._phase, self._phase_since = phase, now
+            self._by_phase[self._phase] = self._by_phase.get(self._phase, 0.0) + now - self._phase_since
+        self._phase, self._phase_since = None, now
+
+    def take_phases(self) -> Phases:
+        """End the exchange under way; return the seconds charged to each of its phases."""
+        self._leave_phase()
+        spent, self._by_phase = self._by_phase, {}
+        return Phases(**spent)
 
     @property
     def phases(self) -> Phases:
-        """The seconds charged to each phase so far."""
-        return Phases(**self._by_phase)
-
-    def phases_since(self, before: Phases) -> Phases:
-        """Return the seconds charged to each phase since it was `before`."""
-        now = self.phases
-        return Phases(
-            now.resolve - before.resolve,
-            now.connect - before.connect,
-            now.first_byte - before.first_byte,
-            now.transfer - before.transfer,
-        )
+        """The seconds charged to each phase, summed over the exchanges that have ended."""
+        first, *others = [each.phases for each in self.trace] or [Phases()]
+        return sum(others, first)
 
     def slowest_step(self) -> str:
         """Return the step that took most of the time."""
         self.at(self.step)
         return max(self._by_step, key=lambda step: self._by_step[step])
+
+
+class Noted:
+    """An exchange under way: `with track.exchange(...) as noted`. However it ends, the track has it then.
+
+    Who leads it says what came of it: `result`, unless it ends as `JourneyFailed` or `Undecided`, which say it
+    themselves; and `status` and `headers` if there was an answer.
+    """
+
+    __slots__ = ("_method", "_since", "_track", "_url", "headers", "result", "status")
+
+    def __init__(self, track: Track, method: str, url: str) -> None:
+        self._track, self._method, self._url = track, method, url
+        self.result = "cut off"
+        self.status: int | None = None
+        self.headers: Headers = ()
+
+    def __enter__(self) -> Self:
+        self._since = self._track.elapsed
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, JourneyFailed):
+            self.result = error.reason
+        elif isinstance(error, Undecided):
+            self.result = error.cause
+        track, phases = self._track, self._track.take_phases()
+        seconds = track.elapsed - self._since
+        track.trace.append(
+            Exchange(track.step, self._method, self._url, seconds, self.result, self.status, self.headers, phases)
+        )

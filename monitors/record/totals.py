@@ -14,7 +14,7 @@ from operator import add
 from typing import Self
 
 from monitors.metrics import DURATION
-from monitors.verdict import Fail, Pass, Run, Unknown
+from monitors.verdict import Fail, Pass, Phases, Run, Unknown
 
 Probe = tuple[str, str]
 """(system, probe)"""
@@ -23,6 +23,7 @@ Labelled = Mapping[tuple[str, str, str], float]
 
 _BUCKETS = DURATION.buckets
 _BOUNDS = (*map(str, _BUCKETS), "+Inf")
+_PHASES = tuple(phase.name for phase in fields(Phases))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +131,9 @@ class Batch:
             self.counters[number, "runs", run.window] += 1
             self.counters[number, "bucket", _BOUNDS[bisect_left(_BUCKETS, run.duration)]] += 1
             self.counters[number, "seconds", ""] += run.duration
-            for phase in fields(run.phases):
-                self.counters[number, "phase", phase.name] += getattr(run.phases, phase.name)
+            for phase in _PHASES:
+                if seconds := getattr(run.phases, phase):  # mostly there is nothing to resolve
+                    self.counters[number, "phase", phase] += seconds
 
     def skip(self, number: int) -> None:
         """Add one run of probe `number` that was not started."""

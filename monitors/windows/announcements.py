@@ -99,8 +99,9 @@ class Timekeeper:
 
     def window(self, system: str, at: float) -> Window:
         """Return the kind of time at `at`. Maintenance is over when every probe that measures the system passed."""
-        last_good = min(self._passes.get(probe, -inf) for probe in self._measuring[system])
-        return classify(at, system, self._mine[system], last_good, self._opening[system])
+        windows = self._mine[system]
+        last_good = min(self._passes.get(probe, -inf) for probe in self._measuring[system]) if windows else None
+        return classify(at, system, windows, last_good, self._opening[system])
 
     def _sort(self) -> None:
         self._mine = {name: [window for window in self._windows if name in window.systems] for name in self._measuring}
