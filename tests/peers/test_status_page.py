@@ -15,7 +15,7 @@ from config import Configuration
 from monitors.web.status_page.render import headers, render
 from monitors.web.status_page.view import view
 from tests.browser import Tab, browser
-from tests.monitors.status_page import sample
+from tests.monitors.web.status_page import sample
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 

@@ -20,7 +20,7 @@ from monitors.verdict import Cause, Fail
 from tests.conftest import ROOT
 from tests.monitors.listeners import aim, answering, environment, page, probe_of
 from tests.monitors.no_descriptors import LEFT
-from tests.monitors.test_probes_certificate import CA, context_for
+from tests.monitors.probes.test_certificate import CA, context_for
 from tests.waiting import LONG
 
 

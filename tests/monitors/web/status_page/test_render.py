@@ -18,7 +18,7 @@ from monitors.web.status_page.render import css, headers, render
 from monitors.web.status_page.strip import shapes
 from monitors.web.status_page.view import Day, Level, Page, State, view
 from monitors.web.status_page.words import LANGUAGES, Language
-from tests.monitors.status_page import sample
+from tests.monitors.web.status_page import sample
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 

@@ -16,7 +16,7 @@ from monitors.record.ledger import Ledger
 from tests.monitors.records import START, run, schedule, slot
 from tests.waiting import LONG
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def survive(what: str, folder: Path, count: int, *prefix: str) -> str:

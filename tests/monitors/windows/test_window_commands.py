@@ -17,7 +17,7 @@ from monitors.windows.calendars import AnnouncedWindow
 from monitors.windows.window_commands import app, known_moment
 from tests.monitors.records import HOME, START, run, schedule, slot
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 WHO = ("--by", "J. Jansen", "--why", "left out of the calendar")
 MARCH = ("--from", "2026-03-01T00:00+01:00", "--to", "2026-03-01T08:00+01:00")
 BEGIN = datetime(2026, 2, 28, 23, tzinfo=UTC).timestamp()

@@ -12,8 +12,8 @@ from typer.testing import CliRunner, Result
 from monitors.record.ledger import Ledger
 from monitors.record.ledger_commands import app
 from monitors.verdict import Cause, Unknown
+from tests.monitors.record.test_ledger_file import VERSION_1
 from tests.monitors.records import BAD, HOME, START, run, schedule, slot, sql
-from tests.monitors.test_ledger_file import VERSION_1
 
 
 def invoke(*arguments: object) -> Result:

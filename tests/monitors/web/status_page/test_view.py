@@ -18,10 +18,10 @@ from monitors.incidents import Incident
 from monitors.sightings import Seen, Sighting
 from monitors.verdict import Cause, Window
 from monitors.web.status_page.view import Level, Page, State, SystemRow, view
-from tests.monitors.status_page import sample
-from tests.monitors.status_page.sample import DAY, HOUR, NOW
+from tests.monitors.web.status_page import sample
+from tests.monitors.web.status_page.sample import DAY, HOUR, NOW
 
-SCHEMA = Path(__file__).resolve().parents[3] / "docs" / "status.schema.json"
+SCHEMA = Path(__file__).resolve().parents[4] / "docs" / "status.schema.json"
 
 AT = NOW.timestamp()
 SYSTEM = "waiting-room"

@@ -23,7 +23,7 @@ from monitors.web.status_page.facts import Reader
 from monitors.web.status_page.serve import StatusPage
 from monitors.web.status_page.view import Level, State, SystemRow, view
 from monitors.windows.calendars import AnnouncedWindow
-from tests.monitors.status_page.sample import ZONE
+from tests.monitors.web.status_page.sample import ZONE
 
 STEP = 60.0
 BEGIN = datetime(2026, 3, 28, 12, tzinfo=ZONE).timestamp()

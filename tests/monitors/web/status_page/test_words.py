@@ -18,7 +18,7 @@ from monitors.verdict import Cause, Window
 from monitors.web.status_page import words
 from monitors.web.status_page.view import Level, State
 from monitors.web.status_page.words import PHRASES, Text, Words, negotiate
-from tests.monitors.status_page.sample import ZONE
+from tests.monitors.web.status_page.sample import ZONE
 
 NOW = datetime(2026, 3, 11, 14, 32, tzinfo=ZONE)
 
