@@ -90,11 +90,11 @@ def _probe(interval: float) -> dict[str, object]:
 
 @dataclass
 class Probing:
-    """A monitor that runs as a process of its own; `rows` once it ended: (started, late, duration, passed)."""
+    """A monitor that runs as a process of its own; `rows` once it ended: (started, late, duration, complaint)."""
 
     process: subprocess.Popen[str]
     url: str
-    rows: list[tuple[float, float, float, bool]]
+    rows: list[tuple[float, float, float, str]]
 
 
 @contextmanager
@@ -200,7 +200,7 @@ def punctuality(bench: Bench, url: str, seconds: float) -> None:
             else:
                 time.sleep(seconds)
         rows = [row for row in run.rows if row[0] >= since]
-        failed = sum(not row[3] for row in rows)
+        failed = sum(bool(row[3]) for row in rows)
         late = sorted(1000 * row[1] for row in rows)
         took = sorted(1000 * row[2] for row in rows)
         print(f"  {what}: {len(rows):,} runs, {failed} not passed; {len(spans)} scrapes", flush=True)
@@ -268,7 +268,7 @@ def _cpu_of_ours(server: nginx.Estate, url: str, authorities: Path | None, secon
         time.sleep(seconds)
         used = cpu_seconds(run.process.pid) - used
         count = server.accepted() - count - 1
-    failed = sum(not passed for *_, passed in run.rows)
+    failed = sum(bool(complaint) for *_, complaint in run.rows)
     if failed or count < 0.9 * RATE * seconds:
         raise Broken(f"{count} probes in {seconds:g} s, {failed} did not pass")
     return used / count

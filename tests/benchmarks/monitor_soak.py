@@ -10,6 +10,7 @@ import os
 import statistics
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -58,7 +59,10 @@ def main(
         bench.tell("runs that were due", due, "")
         bench.equal("missed runs", due - counted, 0)
         bench.equal("runs without a verdict", unknown, 0)
-        bench.equal("failed runs", sum(not passed for *_, passed in run.rows), 0)
+        complaints = Counter(complaint for *_, complaint in run.rows if complaint)
+        bench.equal("failed runs", complaints.total() - unknown, 0)
+        for complaint, number in complaints.most_common():
+            print(f"  {number} x {complaint}")
         late = sorted(1000 * row[1] for row in run.rows)
         bench.tell("start lateness p99", late[int(0.99 * len(late))], f"ms (max {late[-1]:.1f})", 2)
         bench.details["looks"] = {"seconds": LOOK, "memory_mib": memory, "descriptors": descriptors}

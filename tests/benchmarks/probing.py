@@ -1,8 +1,8 @@
 """A monitor as a process of its own, for benchmarks: what `monitor run` does, and an account of every run at the end.
 
 `python -m tests.benchmarks.probing CONFIG LEDGER` prints the address of its pages as soon as it listens. SIGTERM ends
-it; then it prints every run as JSON: when it started, how late, how long it took, and whether it passed. With `--plain`
-pages are rendered as they were before: by prometheus_client, in a thread.
+it; then it prints every run as JSON: when it started, how late, how long it took, and why it did not pass. With
+`--plain` pages are rendered as they were before: by prometheus_client, in a thread.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from monitors.record.ledger import Ledger
 from monitors.scheduler import schedule_of
 from monitors.service import Monitor
 from monitors.slots import Slots
-from monitors.verdict import Cause, Pass, Run, Unknown
+from monitors.verdict import Cause, Fail, Run, Unknown
 from monitors.web import exporter
 from monitors.web.exposition import Snapshot
 from tests.monitors.snapshots import Collected
@@ -36,6 +36,16 @@ async def render_plainly(snapshot: Snapshot, accept: str = "") -> tuple[bytes, s
     return await asyncio.to_thread(lambda: encode(Collected(snapshot))), content_type
 
 
+def _complaint(run: Run) -> str:
+    """Say why a run did not pass; nothing for one that did."""
+    match run.verdict:
+        case Fail(reason, step):
+            return f"{reason} at {step}"
+        case Unknown(cause):
+            return f"unknown ({cause})"
+    return ""
+
+
 def main(config: Path, ledger: Path) -> None:
     """Probe until SIGTERM."""
 
@@ -43,7 +53,7 @@ def main(config: Path, ledger: Path) -> None:
         if isinstance(run.verdict, Unknown) and run.verdict.cause is Cause.CANCELLED:
             return  # under way at the end
         late = run.started - slots[run.probe].at(round(1000 * run.started)) / 1000
-        print(json.dumps((run.started, late, run.duration, isinstance(run.verdict, Pass))), file=rows)
+        print(json.dumps((run.started, late, run.duration, _complaint(run))), file=rows)
 
     async def serve() -> None:
         stop = asyncio.Event()
