@@ -155,9 +155,15 @@ def read_calendars(
         with Ledger.open_to_correct(ledger) as record:
             if complaints:
                 _refuse(complaints)
-            for file, window in found.values():
-                if record.add_window(window, now, by=f"{by}, reading {file}", why=why):
-                    typer.echo(f"{window.uid}: {window.kind}, {_iso(window.start)} to {_iso(window.end)}")
+            changed = [
+                window
+                for file, window in found.values()
+                if record.add_window(window, now, by=f"{by}, reading {file}", why=why)
+            ]
+            for window in changed:
+                typer.echo(f"{window.uid}: {window.kind}, {_iso(window.start)} to {_iso(window.end)}")
+            if not changed:
+                typer.echo(f"nothing has changed: {len(found)} windows from then on are as the ledger has them")
     except (ConfigError, LedgerError) as error:
         _refuse([*complaints, str(error)])
 
