@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 # Tests start hundreds of processes: what was compiled by one is kept for the others, whatever the environment says.
 test unit: export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help venv demo up test unit lint format types golden bench bench-load bench-truth bench-filers bench-soak bench-compare dashboard-pictures lock clean bench-survival bench-monitor soak-monitor
+.PHONY: help venv demo up test unit lint format types golden bench bench-load bench-truth bench-filers bench-soak bench-compare dashboard-pictures lock clean bench-survival bench-monitor soak-monitor bench-phone leaks-phone fuzz-phone
 
 help: ## List every target with one line
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -81,6 +81,15 @@ bench-monitor: $(READY) ## Compare probes and scrapes with blackbox_exporter and
 
 soak-monitor: $(READY) ## Keep 100 probes going and watch memory, descriptors and runs (MINUTES=15; needs nginx)
 	@$(BIN)/python -m tests.benchmarks.monitor_soak --minutes $(MINUTES)
+
+bench-phone: $(READY) ## Make 20 calls at once on one core; loss, CPU per call, lateness of other probes
+	@$(BIN)/python -m tests.benchmarks.phone_load
+
+leaks-phone: $(READY) ## Lose packets, kill callers at 100 instants: the far end must end with no call up
+	@$(BIN)/python -m tests.benchmarks.phone_leaks
+
+fuzz-phone: $(READY) ## Throw random bytes at the parsers of SIP, SDP and RTP (MINUTES=15)
+	@$(BIN)/python -m tests.benchmarks.fuzz_phone --minutes $(MINUTES)
 
 dashboard-pictures: $(READY) ## Draw docs/pictures from a live run (five minutes; needs prometheus, chromium, pngquant)
 	@$(BIN)/python -m tests.pictures

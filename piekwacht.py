@@ -12,6 +12,7 @@ import dashboards.commands
 import demo.commands
 import loadtests.commands
 import monitors.availability.commands
+import monitors.call_commands
 import monitors.commands
 import monitors.record.ledger_commands
 import monitors.rules.rules_commands
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.add_typer(staging.commands.app, name="staging")
 app.add_typer(loadtests.commands.app, name="load")
 app.add_typer(monitors.commands.app, name="monitor")
+app.command("call")(monitors.call_commands.call)
 app.command("availability")(monitors.availability.commands.availability)
 app.add_typer(monitors.record.ledger_commands.app, name="ledger")
 app.add_typer(monitors.windows.window_commands.app, name="window")

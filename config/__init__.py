@@ -9,8 +9,11 @@ from config.campaign import Campaign, Day, JourneyShare, Stream
 from config.environment import Environment
 from config.estate import Objective, Owner, System
 from config.house import Configuration, load
+from config.phone import Asterisk, Script, Trunk
 from config.probes import (
+    AriCallProbe,
     BannerProbe,
+    CallProbe,
     CertificateProbe,
     Channel,
     DnsProbe,
@@ -19,16 +22,21 @@ from config.probes import (
     JourneyProbe,
     MessageProbe,
     NetworkProbe,
+    PhoneProbe,
     Probe,
     ProbeTiming,
     RedirectProbe,
+    SipOptionsProbe,
 )
 from config.source import ConfigError, Problem
 from config.thresholds import GeneratorLimits, Thresholds
 
 __all__ = [
+    "AriCallProbe",
+    "Asterisk",
     "BannerProbe",
     "Behaviour",
+    "CallProbe",
     "Campaign",
     "CertificateProbe",
     "Channel",
@@ -46,12 +54,16 @@ __all__ = [
     "NetworkProbe",
     "Objective",
     "Owner",
+    "PhoneProbe",
     "Probe",
     "ProbeTiming",
     "Problem",
     "RedirectProbe",
+    "Script",
+    "SipOptionsProbe",
     "Stream",
     "System",
     "Thresholds",
+    "Trunk",
     "load",
 ]

@@ -21,7 +21,10 @@ from config.fields import (
     SourceAddress,
     host_of,
 )
+from config.phone import Asterisk, Trunk
+from config.probes import AriCallProbe, CallProbe, PhoneProbe, Probe, SipOptionsProbe
 from config.source import Contradiction, Strict
+from config.yaml_tree import DataPath
 
 
 class Tls(Strict):
@@ -76,6 +79,9 @@ class Environment(Strict):
     places of other people that a monitor connects to, to know whether its own network is up. `source_addresses` are
     addresses of the load generator: connections leave from each in turn, because one address has no more than some
     28,000 ports for one destination. Without `accounts` citizens are generated test numbers, as the replica knows.
+    `trunks` and `asterisks` are ways for calls: a probe that calls runs only where the one that it names is there, and
+    every `call_interval` instead of `probe_interval`. `call_register` is the folder in which all processes of a machine
+    count their calls; without it, one of the user's.
     """
 
     title: str
@@ -87,12 +93,39 @@ class Environment(Strict):
     tls: Tls = Tls()
     secrets: dict[Identifier, SecretReference] = Field(default={})
     accounts: Accounts | None = None
+    trunks: dict[Identifier, Trunk] = Field(default={})
+    asterisks: dict[Identifier, Asterisk] = Field(default={})
+    call_interval: Duration | None = None
+    call_register: FilePath | None = None
 
     def contradictions(self) -> Iterator[Contradiction]:
-        """Make sure that it is said where the test accounts are."""
-        if self.accounts is not None and self.accounts.secret not in self.secrets:
-            known = f"one of secrets: {', '.join(self.secrets)}" if self.secrets else "secrets that name where it is"
-            yield Contradiction(("accounts", "secret"), known)
+        """Make sure that it is said where the test accounts and the passwords are."""
+        wanted: list[tuple[DataPath, str | None]] = []
+        if self.accounts is not None:
+            wanted.append((("accounts", "secret"), self.accounts.secret))
+        wanted += [(("trunks", name, "password"), trunk.password) for name, trunk in self.trunks.items()]
+        wanted += [(("asterisks", name, "password"), each.password) for name, each in self.asterisks.items()]
+        known = f"one of secrets: {', '.join(self.secrets)}" if self.secrets else "secrets that name where it is"
+        yield from (Contradiction(path, known) for path, name in wanted if name and name not in self.secrets)
+
+    @property
+    def lines(self) -> list[str]:
+        """The names of trunks and Asterisks: every way for calls."""
+        return [*self.trunks, *self.asterisks]
+
+    def can_run(self, probe: Probe) -> bool:
+        """Tell whether the environment has what a probe needs: a probe that calls needs the way for its calls."""
+        match probe:
+            case CallProbe() | SipOptionsProbe():
+                return probe.trunk in self.trunks
+            case AriCallProbe():
+                return probe.asterisk in self.asterisks
+        return True
+
+    def interval_of(self, probe: Probe) -> float:
+        """Return how often a probe runs here, in seconds."""
+        own = self.call_interval if isinstance(probe, PhoneProbe) else self.probe_interval
+        return own or probe.interval
 
     def allows(self, url: str) -> bool:
         """Tell whether a request to `url` may leave this machine."""

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from config.fields import Host, Identifier, Number
 from config.hours import ALWAYS, Holidays, OpeningHours
-from config.probes import Probe, by_family
+from config.probes import PhoneProbe, Probe, by_family
 from config.source import Contradiction, Strict
 
 
@@ -40,6 +40,11 @@ class System(Strict):
     quorum: int = Field(default=1, strict=True, ge=1, le=99)
     objective: Objective
     probes: Annotated[dict[Identifier, Probe], AfterValidator(by_family), Field(min_length=1)]
+
+    @property
+    def is_line(self) -> bool:
+        """Whether it is reached by telephone only, so that it has no endpoint."""
+        return all(isinstance(probe, PhoneProbe) for probe in self.probes.values())
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Make sure that the objective is measured by probes of this system."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from config import lines
 from config.campaign import Campaign
 from config.environment import Environment
 from config.estate import EstateFile, Owner, System
@@ -34,6 +35,11 @@ class Configuration:
         for system_id, system in self.systems.items():
             for name, probe in system.probes.items():
                 yield system_id, name, probe
+
+    def probes_in(self, environment: str) -> Iterator[tuple[str, str, Probe]]:
+        """Yield (system, probe name, probe) for every probe that runs in an environment."""
+        place = self.environments[environment]
+        return (each for each in self.probes() if place.can_run(each[2]))
 
     def opening(self, system: str) -> Opening:
         """Return the service hours of a system, with the holidays of its owner."""
@@ -77,6 +83,9 @@ def load(root: Path, journeys: Journeys | None = None) -> Configuration:
         for document, environment in environments.values():
             problems += _unknown_endpoints(document, environment, systems)
             problems += _missing_accounts(document, environment, systems)
+            problems += lines.unknown_ways(document, environment, systems)
+            problems += lines.refused_numbers(document, environment, systems)
+        problems += lines.ways_nowhere(files, [model for _, model in environments.values()])
     if problems:
         raise ConfigError(problems)
     return Configuration(
@@ -153,6 +162,8 @@ def _unsafe_hosts(document: Document, environment: Environment, systems: Mapping
     production = {host: name for name, system in systems.items() for host in system.production_hosts}
     named: list[tuple[DataPath, str]] = [(("allow", index), host) for index, host in enumerate(environment.allow)]
     named += [(("endpoints", name), host_of(url)) for name, url in environment.endpoints.items()]
+    named += [(("trunks", name, "server"), trunk.host) for name, trunk in environment.trunks.items()]
+    named += [(("asterisks", name, "url"), host_of(each.url)) for name, each in environment.asterisks.items()]
     for path, host in named:
         if host in production:
             found = f"the production host '{host}' of {production[host]}"
@@ -164,11 +175,11 @@ def _unsafe_hosts(document: Document, environment: Environment, systems: Mapping
 def _unknown_endpoints(
     document: Document, environment: Environment, systems: Mapping[str, System]
 ) -> Iterator[Problem]:
-    """Every endpoint is one of a system, and every system has one."""
+    """Every endpoint is one of a system, and every system has one, but for those that are reached by telephone only."""
     for name in environment.endpoints:
         if name not in systems:
             yield document.problem(("endpoints", name), f"'{name}'", f"a system of the estate: {', '.join(systems)}")
-    missing = [name for name in systems if name not in environment.endpoints]
+    missing = [name for name, system in systems.items() if name not in environment.endpoints and not system.is_line]
     if missing:
         yield document.problem(("endpoints",), "nothing", f"an endpoint for {', '.join(missing)}")
 

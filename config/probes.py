@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from config.fields import Duration, Host, Identifier, JourneyName, Pause, UrlPath, shaped
+from config.phone import CALL_AT_MOST, RING_AT_MOST, Dialled, Script
 from config.source import Contradiction, Strict, expected
 
 Channel = Literal["web", "app"]
@@ -17,6 +18,8 @@ Language = Literal["nl", "en"]
 
 REFERENCE = "{reference}"
 """What stands for the number of a run in the texts of a message probe."""
+TEARDOWN = 5.0
+"""Seconds that a call has beside its script: to be set up, and to be taken down again."""
 
 
 def _address(text: str) -> str:
@@ -29,6 +32,7 @@ def _address(text: str) -> str:
 
 Address = Annotated[str, AfterValidator(_address)]
 Status = Annotated[int, Field(strict=True, ge=100, le=599)]
+SipStatus = Annotated[int, Field(strict=True, ge=200, le=699)]
 Redirection = Literal[301, 302, 303, 307, 308]
 Marker = Annotated[str, shaped(r"[a-z-]+=[^\s\"'<>=]+", "an attribute and its value, such as role=alert")]
 
@@ -182,8 +186,76 @@ class DnsProbe(ProbeTiming):
     addresses: list[Address] = Field(default=[])
 
 
+class PhoneProbe(ProbeTiming):
+    """A probe of a telephone line. It runs in environments that have its trunk; `call_interval` says how often."""
+
+
+class CallProbe(PhoneProbe):
+    """One call over a trunk that follows a script. A call lasts as long as its script: `limit` is the timeout.
+
+    Outside service hours the closing announcement is what must be heard, and no digit is sent.
+    """
+
+    kind: Literal["call"]
+    trunk: Identifier
+    number: Dialled
+    script: Script = Script()
+    interval: Duration = 300.0
+    timeout: Duration = 90.0
+    limit: Duration = 90.0
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Make sure that a call ends because of its script, and is taken down, before the run ends as a timeout."""
+        yield from super().contradictions()
+        needed = self.script.answer_within + self.script.hang_up_after + TEARDOWN
+        if self.timeout < needed:
+            yield Contradiction(("timeout",), f"at least {needed:g}s, in which the script and the teardown fit")
+
+
+class SipOptionsProbe(PhoneProbe):
+    """One OPTIONS to a trunk's server: its border is there, which says nothing of the numbers behind it."""
+
+    kind: Literal["sip_options"]
+    trunk: Identifier
+    statuses: list[SipStatus] = Field(default=[200], min_length=1)
+    interval: Duration = 30.0
+
+
+class AriCallProbe(PhoneProbe):
+    """One call that an Asterisk makes on the prober's behalf; its audio is not heard."""
+
+    kind: Literal["ari_call"]
+    asterisk: Identifier
+    number: Dialled
+    answer_within: Duration = 15.0
+    hold: Duration = 3.0
+    interval: Duration = 300.0
+    timeout: Duration = 90.0
+    limit: Duration = 90.0
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Make sure that nobody is called for longer than may be, and that the call ends before the run does."""
+        yield from super().contradictions()
+        if self.answer_within > RING_AT_MOST:
+            yield Contradiction(("answer_within",), f"at most {RING_AT_MOST:g}s of ringing")
+        if self.hold > CALL_AT_MOST:
+            yield Contradiction(("hold",), f"at most {CALL_AT_MOST:g}s")
+        needed = self.answer_within + self.hold + TEARDOWN
+        if self.timeout < needed:
+            yield Contradiction(("timeout",), f"at least {needed:g}s, in which the call and the teardown fit")
+
+
 Probe = Annotated[
-    HttpProbe | JourneyProbe | MessageProbe | CertificateProbe | RedirectProbe | BannerProbe | DnsProbe,
+    HttpProbe
+    | JourneyProbe
+    | MessageProbe
+    | CertificateProbe
+    | RedirectProbe
+    | BannerProbe
+    | DnsProbe
+    | CallProbe
+    | SipOptionsProbe
+    | AriCallProbe,
     Field(discriminator="kind"),
 ]
 

@@ -35,7 +35,15 @@ PASSAGES = {
     "lost_place": "#999933",
     "gave_up": BAD,
 }
-CAUSES = {"broken_probe": BAD, "cancelled": UNKNOWN, "overloaded": WARNING, "own_network": NEUTRAL}
+CAUSES = {
+    "broken_probe": BAD,
+    "cancelled": UNKNOWN,
+    "overloaded": WARNING,
+    "own_network": NEUTRAL,
+    "trunk_error": "#CC6677",
+    "trunk_down": "#AA4499",
+    "call_skipped": PLANNED,
+}
 PHASES = {"resolve": "#33BBEE", "connect": "#44AA99", "first_byte": "#999933", "transfer": "#AA4499"}
 
 _REASON_FAMILIES = (
@@ -50,6 +58,11 @@ _REASON_FAMILIES = (
     ("#AA4499", ("waiting_room", "waiting_room_bypassed", "place_lost")),
     ("#999933", ("login_refused", "code_rejected", "session_lost")),
     ("#44AA99", ("return_not_accepted", "return_message_missing")),
+    (NEUTRAL, ("number_unallocated", "number_changed", "number_invalid", "no_route")),
+    ("#882255", ("line_busy", "congestion", "call_rejected")),
+    ("#EE7733", ("no_progress", "no_answer", "line_unreachable", "platform_error")),
+    ("#332288", ("no_media", "silent_line", "error_tone", "media_refused")),
+    ("#661100", ("cut_off", "wrong_prompt", "menu_dead", "queue_missed", "not_released")),
 )
 
 
@@ -70,7 +83,36 @@ def spread(names: Iterable[str]) -> dict[str, str]:
 
 
 REASONS = {reason: shade for colour, reasons in _REASON_FAMILIES for reason, shade in tints(colour, reasons).items()}
-"""Reasons of failure, by family: network, certificates, slowness, answers, notices, waiting room, login, return."""
+"""Reasons of failure, by family: network, certificates, slowness, answers, notices, waiting room, login, return; then
+those of telephone lines: number, refusal, way to the line, audio, course of the call."""
+
+CLASSES = {"answered": GOOD, "closed": UNKNOWN, "trunk_error": "#CC6677", "trunk_down": "#AA4499"} | {
+    reason: REASONS[reason] for _, reasons in _REASON_FAMILIES[-5:] for reason in reasons
+}
+"""What a telephone call can come to; a failure has the colour of its reason."""
+SOUNDS = {
+    "nothing": BAD,
+    "silence": UNKNOWN,
+    "active": GOOD,
+    "music": PLANNED,
+    "ringback": NEUTRAL,
+    "busy": "#882255",
+    "congestion": WARNING,
+    "special_information": "#CC79A7",
+}
+STAGES = {
+    stage: shade
+    for colour, stages in (
+        ("#CC6677", ("invite", "connect", "resolve", "start")),
+        (BAD, ("trying",)),
+        (WARNING, ("progress",)),
+        (NEUTRAL, ("answer",)),
+        (PLANNED, ("first_audio", "first_rtp")),
+        (GOOD, ("queue", "menu", "prompt")),
+        (UNKNOWN, ("teardown",)),
+    )
+    for stage, shade in tints(colour, stages).items()
+}
 
 
 def systems(configuration: Configuration) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from config import Configuration
-from dashboards import availability, campaign, login
+from dashboards import availability, campaign, login, phone
 from dashboards.grafana import DATASOURCE_UID, JsonObject
 
 _DATASOURCE = """\
@@ -41,13 +41,18 @@ providers:
 
 
 def dashboards(configuration: Configuration) -> dict[str, JsonObject]:
-    """Return every dashboard by the name of its file. *Login* needs probes that log in; without any it is left out."""
+    """Return every dashboard by the name of its file.
+
+    *Login* needs probes that log in, *Phone lines* probes that call; without any they are left out.
+    """
     built = {
         "availability": availability.build(configuration),
         "campaign": campaign.build(configuration),
     }
     if login.probes_by_channel(configuration):
         built["login"] = login.build(configuration)
+    if phone.lines(configuration):
+        built["phone"] = phone.build(configuration)
     return built
 
 

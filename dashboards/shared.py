@@ -16,6 +16,7 @@ from monitors import metrics
 AVAILABILITY_UID = "piekwacht-availability"
 LOGIN_UID = "piekwacht-login"
 CAMPAIGN_UID = "piekwacht-campaign"
+PHONE_UID = "piekwacht-phone"
 
 RATE = "$__rate_interval"
 RANGE = "$__range"
@@ -69,15 +70,15 @@ def _firing(severity: str, systems: str) -> str:
     return f"count(count by (alertname, system, vantage) ({selected})) {_OTHERWISE_0}"
 
 
-def oldest_success(**scope: str) -> Panel:
-    """Show the age of the last success of the probe that waits longest."""
+def oldest_success(ages: Steps = AGES, /, **scope: str) -> Panel:
+    """Show the age in seconds of the last success of the probe that waits longest."""
     return stat(
         "Oldest last success",
         "How long ago did the worst probe pass? One that never passed is absent here and counted as failing.",
         [Query(f"max(time() - {select(metrics.LAST_SUCCESS, **scope)})", instant=True)],
         unit="s",
         decimals=0,
-        steps=AGES,
+        steps=ages,
         none="never passed",
     )
 

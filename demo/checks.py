@@ -9,7 +9,10 @@ from typing import Any
 from demo.watch import Change
 
 HIT_PROBE, HIT_SYSTEM = "file-return", "mijn-belastingdienst"
-"""What the fault of the demo hits."""
+"""What the fault of the portal hits."""
+
+HIT_LINE, WELL_LINE, LINE_SYSTEM = "digid-helpdesk-public", "digid-helpdesk-platform", "digid-helpdesk"
+"""Which leg of the line the cancelled number hits, and which goes on: the difference says where it is broken."""
 
 RAN = (0, 1)
 """Exit codes of a load test whose figures are worth something."""
@@ -31,12 +34,12 @@ class Observed:
     off: float = 0.0
     changes: list[Change] = field(default_factory=list)
 
-    def first(self, *, passing: bool, after: float) -> Change | None:
-        """Return the hit probe's first change of this kind after an instant."""
+    def first(self, probe: str, *, passing: bool, after: float) -> Change | None:
+        """Return a probe's first change of this kind after an instant."""
         fitting = (
             change
             for change in self.changes
-            if change.probe == HIT_PROBE and change.passing == passing and change.instant >= after
+            if change.probe == probe and change.passing == passing and change.instant >= after
         )
         return next(fitting, None)
 
@@ -51,8 +54,8 @@ def at_start(failing: Mapping[str, str], number: int) -> Check:
 
 def detection(observed: Observed) -> list[Check]:
     """Check that the fault was seen for what it is, and its end too."""
-    seen = observed.first(passing=False, after=observed.on)
-    cleared = observed.first(passing=True, after=observed.off)
+    seen = observed.first(HIT_PROBE, passing=False, after=observed.on)
+    cleared = observed.first(HIT_PROBE, passing=True, after=observed.off)
     return [
         Check(
             seen is not None and seen.reason == "maintenance_page",
@@ -67,6 +70,22 @@ def detection(observed: Observed) -> list[Check]:
             else f"the probe {HIT_PROBE} did not pass again",
         ),
     ]
+
+
+def cancelled_number(observed: Observed, passing: Mapping[str, bool]) -> Check:
+    """Check that the cancelled number was seen for what it is, and by the public's way alone.
+
+    `passing` tells of each probe that has run whether it passes.
+    """
+    seen = observed.first(HIT_LINE, passing=False, after=observed.on)
+    if seen is None:
+        return Check(False, f"the probe {HIT_LINE} did not see that the number was cancelled")
+    other = "passes" if passing.get(WELL_LINE) else "does not pass"
+    return Check(
+        seen.reason == "number_unallocated" and other == "passes",
+        f"the probe {HIT_LINE} saw the cancelled number after {seen.instant - observed.on:.1f} s, as {seen.reason};"
+        f" {WELL_LINE} {other}",
+    )
 
 
 def schedule(summary: Mapping[str, Any], load_code: int) -> Check:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,18 @@ from urllib.request import Request, urlopen
 import yaml
 
 from config import Configuration
+from config.phone import Trunk
 from demo.folder import prepare
 from demo.processes import Child, complete
 
 ENVIRONMENT = "local"
 CAMPAIGN = "aangifte-2023-03-01"
+
+CALL_INTERVAL = 20.0
+"""Seconds between the calls of each probe of a telephone line; a call lasts some ten."""
+
+CALLS_AT_ONCE = 10
+"""Calls that a trunk carries at the same time."""
 
 DOSE = 1000
 """People admitted per second and channel: the crowd of the demo is never queued, so that one fault is all there is."""
@@ -70,21 +77,24 @@ def stage(
     """
     prepare(folder, configuration.root)
     logs = folder / "logs"
-    arguments = f"staging run --port {ports[0]} --dose-web {DOSE} --dose-app {DOSE} --config".split()
+    arguments = f"staging run --json --port {ports[0]} --dose-web {DOSE} --dose-app {DOSE} --config".split()
     with Child("replica", [*arguments, str(configuration.root)], logs) as replica:
-        url = replica.says(r"(http://127\.0\.0\.1:\d+)", within=20)
-        config = _write_config(configuration, folder / "config", url, interval)
+        places = json.loads(replica.says(r"(\{.*\})", within=20))
+        config = _write_config(configuration, folder / "config", places, interval)
         arguments = ["monitor", "run", "--env", ENVIRONMENT, "--config", str(config)]
         arguments += ["--ledger", str(folder / "ledger.sqlite"), "--listen", f"127.0.0.1:{ports[1]}"]
         with Child("monitor", arguments, logs) as monitor:
             for room, place in (("dashboards", "grafana"), ("rules", "prometheus")):
                 complete(room, [room, "build", "--config", str(config), "--out", str(folder / place)], logs)
             address = monitor.says(r"(http://127\.0\.0\.1:\d+)/metrics", within=20)
-            yield Stage(folder, config, url, address, interval, (replica, monitor))
+            yield Stage(folder, config, places["url"], address, interval, (replica, monitor))
 
 
-def _write_config(configuration: Configuration, target: Path, url: str, interval: float) -> Path:
-    """Copy the configuration; point the environment at the replica and probe it as often as a short demo needs."""
+def _write_config(configuration: Configuration, target: Path, places: Mapping[str, Any], interval: float) -> Path:
+    """Copy the configuration; point the environment at the replica and probe it as often as a short demo needs.
+
+    `places` is what the replica says of itself: its `url`, and host:port of each of its `trunks`.
+    """
     for pattern in ("estate/*.yaml", "campaigns/*.yaml", "environments/*.yaml", "maintenance/*.ics"):
         for source in configuration.root.glob(pattern):
             copy = target / source.relative_to(configuration.root)
@@ -93,13 +103,29 @@ def _write_config(configuration: Configuration, target: Path, url: str, interval
     local = configuration.environments[ENVIRONMENT]
     data = {
         "title": local.title,
-        "endpoints": {name: url + urlsplit(endpoint).path for name, endpoint in local.endpoints.items()},
+        "endpoints": {name: places["url"] + urlsplit(endpoint).path for name, endpoint in local.endpoints.items()},
         "allow": list(local.allow),
         "probe_interval": f"{interval:g}s",
+        "trunks": {name: _trunk(trunk, places["trunks"][name]) for name, trunk in local.trunks.items()},
+        "call_interval": f"{CALL_INTERVAL:g}s",
+        "call_register": str((target.parent / "calls").resolve()),
     }
     text = "# Written by `piekwacht demo`.\n" + yaml.safe_dump(data, sort_keys=False)
     (target / "environments" / f"{ENVIRONMENT}.yaml").write_text(text, encoding="utf-8")
     return target
+
+
+def _trunk(trunk: Trunk, server: str) -> dict[str, Any]:
+    """Return a trunk that leads to the replica, with a budget for calls as often as here."""
+    return {
+        "server": server,
+        "own": trunk.own,
+        "numbers": list(trunk.numbers),
+        "calls_at_once": CALLS_AT_ONCE,
+        "pause": "1s",
+        "calls_a_day": 100_000,
+        "minutes_a_day": 100_000,
+    }
 
 
 def _send(method: str, url: str, data: dict[str, Any] | None = None) -> None:

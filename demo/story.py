@@ -12,11 +12,11 @@ from typing import Any
 
 from rich.console import Console
 
-from config import Configuration
+from config import Configuration, PhoneProbe, load
 from demo import checks
 from demo.checks import Check, Observed
 from demo.processes import Child, complete
-from demo.stage import CAMPAIGN, ENVIRONMENT, Stage, stage
+from demo.stage import CALL_INTERVAL, CAMPAIGN, ENVIRONMENT, Stage, stage
 from demo.watch import Change, Watch
 
 MORNING = ("07:00", "10:00")
@@ -27,8 +27,11 @@ ARRIVAL_RATE = 90.0
 FAULT = "maintenance-page"
 """The portal answers with a page that says 'maintenance' and has the status 200: a check of the status sees nothing."""
 
+LINE_FAULT = "number-cancelled"
+"""As in March 2023: whoever calls the DigiD helpdesk hears that the number is not in use."""
+
 FAULT_FROM, FAULT_TO = 0.35, 0.65
-"""When the fault begins and ends, as parts of the load run."""
+"""When the faults begin, and when the portal's ends, as parts of the load run."""
 
 SETTING_UP = 15.0
 """Seconds of the demo that are not load: starting, first probes, the last accounts."""
@@ -57,8 +60,11 @@ def tell(configuration: Configuration, folder: Path, seconds: float, console: Co
         say(f"A replica of the estate runs on {scene.replica}")
         say(f"A monitor probes it every {INTERVAL:g} s; metrics on {scene.monitor}/metrics")
         watch = Watch(scene.monitor)
-        healthy = _healthy_start(scene, watch, {name for _, name, _ in configuration.probes()}, say)
+        configured = load(scene.config).probes_in(ENVIRONMENT)
+        quick = {name for _, name, probe in configured if not isinstance(probe, PhoneProbe)}
+        healthy = _healthy_start(scene, watch, quick, say)
         observed, load_code = _replay(scene, watch, length, say)
+        _await_calls(scene, watch, observed, say)
         say("The load is over; the accounts:")
         arguments = ["availability", "--config", str(scene.config), "--ledger", str(scene.ledger), "--json"]
         accounts = json.loads(complete("availability", arguments, scene.logs, good=(0, 1, 3)))
@@ -66,6 +72,7 @@ def tell(configuration: Configuration, folder: Path, seconds: float, console: Co
     shown = [
         healthy,
         *checks.detection(observed),
+        checks.cancelled_number(observed, watch.probes),
         checks.schedule(summary, load_code),
         checks.cost(observed, accounts, INTERVAL),
     ]
@@ -129,12 +136,23 @@ def _switch(scene: Stage, part: float, observed: Observed, say: Say) -> None:
     """Switch the fault on and off where `part` of the load run has passed."""
     if not observed.on and part >= FAULT_FROM:
         scene.switch_on(FAULT)
+        scene.switch_on(LINE_FAULT)
         observed.on = time.monotonic()
         say(f"[bold]Fault on:[/] {FAULT}. The portal answers every page with 'maintenance' and status 200")
+        say(f"[bold]Fault on:[/] {LINE_FAULT}. The carrier says that the number of the DigiD helpdesk is not in use")
     if observed.on and not observed.off and part >= FAULT_TO:
         scene.switch_off(FAULT)
         observed.off = time.monotonic()
         say(f"[bold]Fault off[/] after {observed.off - observed.on:.1f} s")
+
+
+def _await_calls(scene: Stage, watch: Watch, observed: Observed, say: Say) -> None:
+    """Wait for the calls that tell of the line fault: two to each number since it began, where the load was shorter."""
+    until = observed.on + 2 * CALL_INTERVAL
+    while time.monotonic() < until and not checks.cancelled_number(observed, watch.probes).passed:
+        scene.check()
+        _note(watch, observed, say)
+        time.sleep(LOOK)
 
 
 def _note(watch: Watch, observed: Observed, say: Say) -> None:

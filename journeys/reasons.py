@@ -35,6 +35,26 @@ class Reason(StrEnum):
     CERTIFICATE_UNTRUSTED = "certificate_untrusted"
     CERTIFICATE_WRONG_HOST = "certificate_wrong_host"
     WRONG_ADDRESS = "wrong_address"
+    NUMBER_UNALLOCATED = "number_unallocated"
+    NUMBER_CHANGED = "number_changed"
+    NUMBER_INVALID = "number_invalid"
+    NO_ROUTE = "no_route"
+    LINE_BUSY = "line_busy"
+    NO_ANSWER = "no_answer"
+    NO_PROGRESS = "no_progress"
+    LINE_UNREACHABLE = "line_unreachable"
+    CALL_REJECTED = "call_rejected"
+    CONGESTION = "congestion"
+    PLATFORM_ERROR = "platform_error"
+    MEDIA_REFUSED = "media_refused"
+    NO_MEDIA = "no_media"
+    SILENT_LINE = "silent_line"
+    ERROR_TONE = "error_tone"
+    CUT_OFF = "cut_off"
+    WRONG_PROMPT = "wrong_prompt"
+    MENU_DEAD = "menu_dead"
+    QUEUE_MISSED = "queue_missed"
+    NOT_RELEASED = "not_released"
 
     @property
     def meaning(self) -> str:
@@ -70,4 +90,24 @@ _MEANINGS = {
     Reason.CERTIFICATE_UNTRUSTED: "the certificate's chain leads to no authority that is trusted",
     Reason.CERTIFICATE_WRONG_HOST: "the certificate is for another host",
     Reason.WRONG_ADDRESS: "the name leads to another address than it should",
+    Reason.NUMBER_UNALLOCATED: "the number is not in use (any more)",
+    Reason.NUMBER_CHANGED: "the number has changed or the call is sent elsewhere",
+    Reason.NUMBER_INVALID: "the number is not valid where it was dialled",
+    Reason.NO_ROUTE: "the network knows no way to the line, or goes round in circles",
+    Reason.LINE_BUSY: "the line is busy: all of its channels are taken",
+    Reason.NO_ANSWER: "it rings and nobody and nothing answers",
+    Reason.NO_PROGRESS: "the call is accepted and never rings: forwarding is broken",
+    Reason.LINE_UNREACHABLE: "what serves the line is out of reach",
+    Reason.CALL_REJECTED: "the line refuses the call",
+    Reason.CONGESTION: "the network or the platform has no room for the call",
+    Reason.PLATFORM_ERROR: "the platform that serves the line fails",
+    Reason.MEDIA_REFUSED: "no codec is agreed upon",
+    Reason.NO_MEDIA: "answered, and no audio arrives",
+    Reason.SILENT_LINE: "answered, and there is nothing but silence to hear",
+    Reason.ERROR_TONE: "answered, and a tone says that the call went wrong",
+    Reason.CUT_OFF: "the far end hangs up before the call is where it should be",
+    Reason.WRONG_PROMPT: "answered, and nobody speaks",
+    Reason.MENU_DEAD: "the menu does not react to the digit",
+    Reason.QUEUE_MISSED: "the call does not reach the queue: neither ringback nor music",
+    Reason.NOT_RELEASED: "the far end never confirmed the end of the call",
 }

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from config import Configuration
     from monitors.log import Log
     from monitors.probes import Outcome, Target
+    from monitors.probes.phone.desk import Desk
     from monitors.record.ledger import Ledger
     from monitors.web.web_config import WebConfig
 
@@ -102,13 +103,16 @@ def once(
     import uvloop
 
     from monitors.probes import targets
+    from monitors.probes.phone.desk import Desk
     from monitors.verdict import Fail, Unknown
 
-    chosen = targets(_load(config, env), env, "once")
+    configuration = _load(config, env)
+    desk = Desk.of(configuration.environments[env])
+    chosen = targets(configuration, env, "once", desk=desk)
     for name in probe or []:
         choose("probe", name, [target.name for target in chosen])
     chosen = [target for target in chosen if not probe or target.name in probe]
-    found = list(zip(chosen, uvloop.run(_measure_all(chosen)), strict=True))
+    found = list(zip(chosen, uvloop.run(_measure_all(chosen, desk)), strict=True))
     if as_json:
         typer.echo(json.dumps([_as_data(*each) for each in found], indent=2))
     else:
@@ -210,7 +214,7 @@ def _serve(files: tuple[Path, Path | None], env: str, record: Ledger, listener: 
         raise typer.Exit(Exit.NO) from None
 
 
-async def _measure_all(chosen: list[Target]) -> list[Outcome]:
+async def _measure_all(chosen: list[Target], desk: Desk) -> list[Outcome]:
     import asyncio
     import time
 
@@ -226,7 +230,8 @@ async def _measure_all(chosen: list[Target]) -> list[Outcome]:
     async def look(number: int, target: Target) -> Outcome:
         return await excused(await measure(target, number), own_state)
 
-    return await asyncio.gather(*(look(first + index, target) for index, target in enumerate(chosen)))
+    async with desk:
+        return await asyncio.gather(*(look(first + index, target) for index, target in enumerate(chosen)))
 
 
 def _as_data(target: Target, outcome: Outcome) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 Runs that say nothing about the target are not in `RUNS`: they are in `UNKNOWN`. So the error ratio is FAILURES / RUNS.
 Every label combination of a counter or histogram exists from the start, at 0. `SUCCESS`, `LAST_RUN` and
-`LAST_SUCCESS` appear with the first run that they can tell of. `LATENESS` and `LEDGER_WRITE` are about this process and
-begin at 0 with it; every other counter comes from the ledger and never goes down.
+`LAST_SUCCESS` appear with the first run that they can tell of, gauges of the last call with the first call. `LATENESS`,
+`LEDGER_WRITE` and `CALLS_LEAKED` are about this process and begin at 0 with it; every other counter comes from the
+ledger and never goes down. Numbers, Call-IDs and phrases of servers are in no label.
 """
 
 from __future__ import annotations
@@ -42,6 +43,34 @@ OLDEST_UNANSWERED = Metric(
     "gauge",
     "Age of the oldest message whose return has not come, 0 if there is none",
     PROBE,
+)
+CALLS = Metric("piekwacht_calls_total", "counter", "Telephone calls by what they came to", (*PROBE, "class"))
+CALLS_SKIPPED = Metric(
+    "piekwacht_calls_skipped_total", "counter", "Telephone calls not made because of a limit", (*PROBE, "reason")
+)
+CALL_POST_DIAL_DELAY = Metric(
+    "piekwacht_call_post_dial_delay_seconds", "gauge", "From the last INVITE to its first 18x or 2xx", PROBE
+)
+CALL_ANSWER_DELAY = Metric("piekwacht_call_answer_delay_seconds", "gauge", "From the last INVITE to its answer", PROBE)
+CALL_STAGE = Metric(
+    "piekwacht_call_stage_seconds",
+    "gauge",
+    "How long the last call took to each stage that it reached, from the stage before",
+    (*PROBE, "stage"),
+)
+CALL_AUDIO = Metric(
+    "piekwacht_call_audio_ratio", "gauge", "Which part of the last call's audio sounded like what", (*PROBE, "sound")
+)
+CALL_LOSS = Metric(
+    "piekwacht_call_rtp_loss_ratio", "gauge", "Which part of the last call's audio packets was lost", PROBE
+)
+CALL_JITTER = Metric(
+    "piekwacht_call_rtp_jitter_seconds", "gauge", "Interarrival jitter of the last call's audio", PROBE
+)
+CALLS_IN_PROGRESS = Metric("piekwacht_calls_in_progress", "gauge", "Telephone calls set up, up, or being ended now")
+CALLS_LEAKED = Metric("piekwacht_calls_leaked_total", "counter", "Telephone calls whose end was never confirmed")
+TRUNK_BUDGET_LEFT = Metric(
+    "piekwacht_trunk_budget_left_ratio", "gauge", "Which part of today's calls or minutes is left", ("trunk", "budget")
 )
 INTERVAL = Metric("piekwacht_probe_interval_seconds", "gauge", "How often the probe runs", PROBE)
 

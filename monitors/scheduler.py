@@ -237,7 +237,17 @@ class Scheduler:
         stood_still = self._own_state.stood_still(before)
         if stood_still is not None and not isinstance(outcome.verdict, Unknown):
             outcome = replace(outcome, verdict=stood_still)
-        run = Run(target.system, target.name, started, outcome.duration, outcome.verdict, window, outcome.phases, due)
+        run = Run(
+            target.system,
+            target.name,
+            started,
+            outcome.duration,
+            outcome.verdict,
+            window,
+            outcome.phases,
+            due,
+            outcome.called,
+        )
         self._hand_over(run, outcome)
         return outcome
 

@@ -13,7 +13,7 @@ import asyncio
 import gc
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib.metadata import version
@@ -26,14 +26,15 @@ from monitors.instruments import LAG_MEMORY, LoopLag
 from monitors.log import Log
 from monitors.own_state import OwnState, References, descriptor_limit, open_descriptors
 from monitors.probes import Outcome, Target, targets
+from monitors.probes.phone.desk import Desk, budget_left
 from monitors.record.ledger import WRITE_DELAY, Ledger, LedgerError
 from monitors.record.recorder import Recorder
 from monitors.scheduler import CONCURRENCY, Scheduler, schedule_of
-from monitors.verdict import Run
+from monitors.verdict import Run, Window
 from monitors.web.access import Access
 from monitors.web.debug_pages import DebugPages
 from monitors.web.exporter import Exporter, Reloaded
-from monitors.web.exposition import Snapshot
+from monitors.web.exposition import Phone, Snapshot
 from monitors.web.on_demand import OnDemand
 from monitors.web.status_page.serve import StatusPage
 from monitors.web.web_config import WebConfig
@@ -73,7 +74,8 @@ class Monitor:
         self._log = log or Log(lambda _: None)
         self._seen: dict[str, float] = {}
         self._configuration = read()
-        self.targets = targets(self._configuration, environment, ledger.vantage)
+        self._desk = Desk.of(self._configuration.environments[environment])
+        self.targets = self._targets(self._configuration)
         self._loaded, self._reloaded, self._reloading = time.time(), True, asyncio.Lock()
         self._reloads: set[asyncio.Task[Reloaded]] = set()
         announce(ledger, self._configuration, self._loaded)
@@ -106,6 +108,10 @@ class Monitor:
         """
         begin = time.time()
         self._ledger.expect([schedule_of(target) for target in self.targets], begin)
+        async with self._desk:
+            return await self._run(listener, stop, begin)
+
+    async def _run(self, listener: socket.socket, stop: asyncio.Event, begin: float) -> int:
         # getaddrinfo blocks a thread for as long as a name server is silent: one for each run.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="lookup"))
         gc.collect()
@@ -144,7 +150,7 @@ class Monitor:
         async with self._reloading:
             try:
                 configuration, web_config = await asyncio.to_thread(self._read_again)
-                chosen = targets(configuration, self._environment, self._ledger.vantage, before=self.targets)
+                chosen = self._targets(configuration, self.targets)
                 now = time.time()
                 await asyncio.to_thread(announce, self._ledger, configuration, now)
                 await asyncio.to_thread(self._timekeeper.refresh)
@@ -182,6 +188,15 @@ class Monitor:
             references=self._references.answering,
             open_descriptors=open_descriptors(),
             descriptor_limit=descriptor_limit(),
+            phone=self._phone(),
+        )
+
+    def _phone(self) -> Phone:
+        trunks = self._configuration.environments[self._environment].trunks
+        return Phone(
+            in_progress=self._desk.in_progress,
+            leaked=self._desk.leaked,
+            budgets={name: budget_left(trunk, self._desk.spent(name)) for name, trunk in trunks.items()},
         )
 
     def lacking(self) -> list[str]:
@@ -195,6 +210,12 @@ class Monitor:
             elif now - seen > READY_WITHIN * target.interval + WRITE_DELAY:
                 lines.append(f"{target.name}: last run {now - seen:.0f} s ago")
         return lines
+
+    def _targets(self, configuration: Configuration, before: Sequence[Target] = ()) -> list[Target]:
+        def window(system: str, at: float) -> Window:
+            return self._timekeeper.window(system, at)
+
+        return targets(configuration, self._environment, self._ledger.vantage, before, window=window, desk=self._desk)
 
     def _application(self) -> web.Application:
         debug = DebugPages(lambda: self.targets, self._archive, self._on_demand)

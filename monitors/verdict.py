@@ -18,6 +18,9 @@ class Cause(StrEnum):
     CANCELLED = "cancelled"
     OVERLOADED = "overloaded"
     OWN_NETWORK = "own_network"
+    TRUNK_ERROR = "trunk_error"
+    TRUNK_DOWN = "trunk_down"
+    CALL_SKIPPED = "call_skipped"
 
 
 class Window(StrEnum):
@@ -75,11 +78,23 @@ class Phases:
 
 
 @dataclass(frozen=True, slots=True)
+class Called:
+    """What is counted of one call beside its verdict.
+
+    `result` is its class (`monitors.probes.phone.classes`), or "" for a call that was not made because of a limit: then
+    `skipped` says which.
+    """
+
+    result: str = ""
+    skipped: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One finished run of a probe. `started` is Unix time in seconds, `duration` seconds without thinking time.
 
     `due` is the Unix time of the slot whose run this is, where that is not the last slot before the start: the run that
-    confirms a failure is the next one brought forward.
+    confirms a failure is the next one brought forward. `called` is there if the run was a call.
     """
 
     system: str
@@ -90,3 +105,4 @@ class Run:
     window: Window = Window.NONE
     phases: Phases = field(default_factory=Phases)
     due: float | None = None
+    called: Called | None = None

@@ -17,6 +17,7 @@ from staging.customs import Customs
 from staging.digid import DigiD
 from staging.faults import Faults
 from staging.layout import PREFIXES, Route
+from staging.lines import Lines
 from staging.portal import Portal
 from staging.settings import Settings
 from staging.waiting_room import WaitingRoom
@@ -35,6 +36,7 @@ class Replica:
         self._access = AccessService(settings, self.waiting_room, self._digid, clock)
         self._portal = Portal(settings, self._access, clock)
         self._customs = Customs(settings, self.faults, clock)
+        self.lines = Lines(self.faults, settings.most_calls)
         self._digid_connections = Connections()
         self._requests = 0
         self._admin = Admin(self.faults, self.waiting_room, clock, self.state)
@@ -88,6 +90,7 @@ class Replica:
                 "submissions": self._portal.returns.submissions,
             },
             "customs": {"declarations": self._customs.declarations()},
+            "phone": self.lines.state(),
         }
 
     def _find(self, request: web.BaseRequest) -> Route:

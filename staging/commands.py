@@ -18,12 +18,14 @@ app.add_typer(fault_app, name="fault")
 UrlOption = Annotated[str, typer.Option("--url", help="Where the replica listens.", metavar="URL")]
 DoseOption = Annotated[float | None, typer.Option(min=0, help="People admitted per second on this channel.")]
 LOCAL = "http://127.0.0.1:8600"
+MOST_PORT = 65_500
+"""The phone lines take ports a little above it."""
 
 
 @app.command()
 def run(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8600,
+    port: Annotated[int, typer.Option(min=0, max=MOST_PORT, help="Port to listen on; 0 takes a free one.")] = 8600,
     dose_web: DoseOption = None,
     dose_app: DoseOption = None,
     allow_public: Annotated[bool, typer.Option(help="Allow an address that other machines can reach.")] = False,
@@ -32,20 +34,22 @@ def run(
 ) -> None:
     """Run the replica until Ctrl-C.
 
+    Its phone lines answer on this machine only: by the carrier on the port 10 above, at the platform on the next.
+
     \b
     Example:
       piekwacht staging run --port 0 --dose-web 20 --dose-app 5
     """
     from staging.admin import is_loopback
-    from staging.layout import SYSTEMS
+    from staging.layout import LINES, SYSTEMS
     from staging.settings import Settings
 
     if not (allow_public or host == "localhost" or is_loopback(host)):
         typer.echo(f"{host} may be reached from other machines; give --allow-public if you mean it", err=True)
         raise typer.Exit(Exit.USAGE)
-    doses = {"dose_web": dose_web, "dose_app": dose_app}
+    doses: dict[str, Any] = {"dose_web": dose_web, "dose_app": dose_app}
     settings = Settings(**{name: dose for name, dose in doses.items() if dose is not None})
-    absent = sorted(set(load_or_exit(config).systems) - set(SYSTEMS))
+    absent = sorted(set(load_or_exit(config).systems) - {*SYSTEMS, *LINES})
     if absent:
         typer.echo(f"The replica does not play these systems of the estate: {', '.join(absent)}", err=True)
 
@@ -55,7 +59,7 @@ def run(
         uvloop.run(_serve(settings, host, port, as_json=as_json))
     except OSError as error:
         why = "the port is taken" if error.errno == errno.EADDRINUSE else error.strerror or error
-        typer.echo(f"cannot listen on {host} port {port}: {why}", err=True)
+        typer.echo(f"cannot listen on {error.filename or f'{host} port {port}'}: {why}", err=True)
         raise typer.Exit(Exit.USAGE) from None
 
 
@@ -157,18 +161,20 @@ async def _serve(settings: Any, host: str, port: int, *, as_json: bool) -> None:
     import signal
 
     from staging.app import Replica
-    from staging.layout import endpoints
+    from staging.layout import endpoints, ports_beside
     from staging.server import listening, raise_file_limit
 
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     raise_file_limit()
-    async with listening(Replica(settings), host, port) as url:
+    replica = Replica(settings)
+    async with listening(replica, host, port) as url, replica.lines.answering(ports_beside(port)) as trunks:
         if as_json:
-            typer.echo(json.dumps({"url": url, "endpoints": endpoints(url)}))
+            typer.echo(json.dumps({"url": url, "endpoints": endpoints(url), "trunks": trunks}))
         else:
-            typer.echo(f"The replica listens on {url}; stop it with Ctrl-C")
+            legs = " and ".join(f"{address} ({leg})" for leg, address in trunks.items())
+            typer.echo(f"The replica listens on {url}, its phone lines on {legs}; stop it with Ctrl-C")
         await stop.wait()
 
 

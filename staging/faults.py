@@ -14,7 +14,16 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from config.source import Strict, expected
 from staging.answers import page_answer
-from staging.layout import SYSTEMS
+from staging.layout import SYSTEMS, Leg
+from staging.line_faults import (
+    ForwardingBroken,
+    LineBehaves,
+    LineFault,
+    LinesClosed,
+    NumberCancelled,
+    QueueFull,
+    Silent,
+)
 from staging.pages import ERROR_PAGE, MAINTENANCE_PAGE
 
 
@@ -29,6 +38,13 @@ class Fault(StrEnum):
     REDIRECT_ASTRAY = "redirect-astray"
     MAINTENANCE_PAGE = "maintenance-page"
     RETURN_MESSAGES_HELD = "return-messages-held"
+    NUMBER_CANCELLED = "number-cancelled"
+    FORWARDING_BROKEN = "forwarding-broken"
+    QUEUE_FULL = "queue-full"
+    PLATFORM_DOWN = "platform-down"
+    SILENT = "silent"
+    LINES_CLOSED = "lines-closed"
+    LINE_BEHAVES = "line-behaves"
 
 
 def _known_system(name: str) -> str:
@@ -120,6 +136,33 @@ DEFINITIONS: Mapping[Fault, Definition] = {
         "every declaration is accepted, its return message does not come until this is over",
         NoParameters,
     ),
+    Fault.NUMBER_CANCELLED: Definition(
+        "A telephone number has been cancelled at the carrier (March 2023)",
+        "the number does not exist (404, cause 1); who calls the platform itself is answered",
+        NumberCancelled,
+    ),
+    Fault.FORWARDING_BROKEN: Definition(
+        "Calls of the public are not forwarded to the platform (November 2022)",
+        "it never rings, or breaks off, while calls back to citizens go out and the platform is well",
+        ForwardingBroken,
+    ),
+    Fault.QUEUE_FULL: Definition(
+        "The queue of a line takes nobody any more",
+        "the call is answered and ends after the choice in the menu",
+        QueueFull,
+    ),
+    Fault.PLATFORM_DOWN: Definition(
+        "The telephone platform has failed",
+        "no call is answered on either leg, none goes out, and its border says 503",
+        NoParameters,
+    ),
+    Fault.SILENT: Definition("A line is answered and nothing is heard", "silence in place of the prompt", Silent),
+    Fault.LINES_CLOSED: Definition(
+        "A line is closed for the day", "an announcement, then the line hangs up", LinesClosed
+    ),
+    Fault.LINE_BEHAVES: Definition(
+        "A line behaves as it is told to", "anything that the demo line can do", LineBehaves
+    ),
 }
 
 
@@ -128,7 +171,7 @@ class BadParametersError(ValueError):
 
 
 class Faults:
-    """The faults that are on. Those with a parameter `system` can be on for several systems at once."""
+    """The faults that are on. Those with a parameter `system` or `line` can be on for several at once."""
 
     def __init__(self) -> None:
         self._on: dict[tuple[Fault, str], Strict] = {}
@@ -140,7 +183,9 @@ class Faults:
             valid = DEFINITIONS[fault].parameters.model_validate(dict(parameters))
         except ValidationError as error:
             raise BadParametersError("; ".join(_sentence(fault, problem) for problem in error.errors())) from None
-        self._on[fault, getattr(valid, "system", "")] = valid
+        key = (fault, getattr(valid, "system", getattr(valid, "line", "")))
+        self._on.pop(key, None)
+        self._on[key] = valid
         if isinstance(valid, ErrorShare):
             self._draws[valid.system] = Random(f"error-share/{valid.seed}")
 
@@ -167,6 +212,23 @@ class Faults:
         """What the website's notice is like; None if there is none."""
         banner = self._on.get((Fault.BANNER, ""))
         return banner if isinstance(banner, Banner) else None
+
+    @property
+    def platform_is_down(self) -> bool:
+        """Whether the telephone platform has failed."""
+        return self.is_on(Fault.PLATFORM_DOWN)
+
+    def of_line(self, leg: Leg, line: str) -> str | None:
+        """Return the behaviour that a call to a line meets on one leg; None if it is well there.
+
+        A platform that is down outdoes the rest, of which the fault that was switched on last counts.
+        """
+        if self.platform_is_down:
+            return "platform-unreachable" if leg is Leg.CARRIER else "platform-down"
+        for parameters in reversed(self._on.values()):
+            if isinstance(parameters, LineFault) and parameters.hits(line) and (met := parameters.met(leg)):
+                return met
+        return None
 
     def active(self) -> list[dict[str, Any]]:
         """Return the faults that are on, each with its parameters, as plain data."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from aiohttp import web
 
@@ -21,6 +22,40 @@ PREFIXES = {
 """Path prefix of every system that the replica plays; the same as in `config/environments/local.yaml`."""
 
 SYSTEMS = tuple(PREFIXES)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A telephone line: the number that is dialled, and the digits of its menu that lead to the queue."""
+
+    number: str
+    choices: str = "1"
+
+
+OUTBOUND = "outbound-calls"
+"""The line by which citizens are called back."""
+
+LINES = {
+    "belastingtelefoon": Line("+31990000001", "12"),  # 1: taxes, 2: allowances (Toeslagen)
+    "douanetelefoon": Line("+31990000002"),
+    "nhd-line": Line("+31990000003"),
+    "digid-helpdesk": Line("+31990000004"),
+    OUTBOUND: Line("+31990009002"),  # a citizen who is called back, and answers
+}
+"""Every phone line that the replica plays; of a range of numbers that does not exist."""
+
+
+class Leg(StrEnum):
+    """A way to the phone lines: as the public reaches them, through a carrier, or at the platform's own border."""
+
+    CARRIER = "carrier"
+    PLATFORM = "platform"
+
+
+def ports_beside(port: int) -> dict[Leg, int]:
+    """Return the ports of the legs for a replica on `port`: 10 and 11 above it; 0, free ones, beside 0."""
+    return {leg: port + above if port else 0 for leg, above in ((Leg.CARRIER, 10), (Leg.PLATFORM, 11))}
+
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.Response]]
 

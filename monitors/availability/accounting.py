@@ -106,6 +106,13 @@ class Account:
         return sum(minutes for kind, minutes in self.time.items() if kind not in NOT_JUDGED)
 
     @property
+    def closed(self) -> bool:
+        """Whether all the time that has passed was outside service hours."""
+        return any(self.time.values()) and not any(
+            minutes for kind, minutes in self.time.items() if kind not in NOT_PUBLISHED
+        )
+
+    @property
     def including_planned(self) -> float | None:
         """Availability over all time in which the system should work, 0 to 1, or None without a verdict."""
         return self.published.availability

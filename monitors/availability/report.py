@@ -63,8 +63,11 @@ class Report:
 
     @property
     def answer(self) -> Exit:
-        """NO if a system misses its objective; else INVALID if one cannot be judged, for nobody can tell; else GOOD."""
-        met = [figure.account.met for figure in self.figures]
+        """NO if a system misses its objective; else INVALID if one cannot be judged, for nobody can tell; else GOOD.
+
+        Of a system that was closed all along there is nothing to tell.
+        """
+        met = [figure.account.met for figure in self.figures if not figure.account.closed]
         if False in met:
             return Exit.NO
         return Exit.INVALID if None in met else Exit.GOOD

@@ -14,15 +14,16 @@ from __future__ import annotations
 import asyncio
 import traceback
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from config import Configuration, Probe
 from journeys import Identities, JourneyFailed, Reason
-from monitors.probes import banner, certificate, dns, http, journey, message, redirect
+from monitors.probes import ari_call, banner, call, certificate, dns, http, journey, message, redirect, sip_options
 from monitors.probes.outcome import Exchange, Memory, Outcome, Target, Track, Undecided
-from monitors.verdict import Cause, Fail, Pass, Unknown, Verdict
+from monitors.probes.phone.desk import Desk
+from monitors.verdict import Cause, Fail, Pass, Unknown, Verdict, Window
 
 __all__ = ["KINDS", "Exchange", "Kind", "Memory", "Outcome", "Target", "measure", "steps_of", "targets"]
 
@@ -49,6 +50,9 @@ KINDS: Mapping[str, Kind] = {
     "redirect": redirect,
     "banner": banner,
     "dns": dns,
+    "call": call,
+    "sip_options": sip_options,
+    "ari_call": ari_call,
 }
 
 
@@ -58,20 +62,27 @@ def steps_of(probe: Probe) -> tuple[str, ...]:
 
 
 def targets(
-    configuration: Configuration, environment: str, vantage: str, before: Sequence[Target] = ()
+    configuration: Configuration,
+    environment: str,
+    vantage: str,
+    before: Sequence[Target] = (),
+    *,
+    window: Callable[[str, float], Window] | None = None,
+    desk: Desk | None = None,
 ) -> list[Target]:
-    """Return every probe of the estate, fitted to an environment; those that were there `before` keep their memory.
+    """Return every probe that runs in an environment, fitted to it; those that were there `before` keep their memory.
 
     Where the environment sets the interval, timeout and limit shrink to fit. Each vantage point has its own order of
-    identities; they come from the part of the test range that load tests leave alone.
+    identities; they come from the part of the test range that load tests leave alone. `window` says which kind of time
+    it is for a system at a Unix time (None: by its service hours alone); `desk` is where calls are made from.
     """
     place = configuration.environments[environment]
     seed = zlib.crc32(vantage.encode())
     identities = Identities(seed, reserved=True)
     memories = {(target.system, target.name): target.memory for target in before}
     found = []
-    for system, name, probe in configuration.probes():
-        interval = place.probe_interval or probe.interval
+    for system, name, probe in configuration.probes_in(environment):
+        interval = place.interval_of(probe)
         timeout = min(probe.timeout, interval / 2 if probe.confirm else interval)
         found.append(
             Target(
@@ -85,9 +96,21 @@ def targets(
                 seed=seed,
                 identities=identities,
                 memory=memories.get((system, name)) or Memory(),
+                closed=_closing(configuration, system, window),
+                desk=desk,
             )
         )
     return found
+
+
+def _closing(
+    configuration: Configuration, system: str, window: Callable[[str, float], Window] | None
+) -> Callable[[float], bool]:
+    """Return what tells whether a system is closed at a moment."""
+    if window is not None:
+        return lambda at: window(system, at) is Window.CLOSED
+    opening = configuration.opening(system)
+    return lambda at: not opening.open_at(at)
 
 
 async def measure(target: Target, number: int) -> Outcome:
@@ -108,7 +131,7 @@ async def measure(target: Target, number: int) -> Outcome:
         verdict = Unknown(Cause.CANCELLED)
     except Exception as error:  # noqa: BLE001 - a bug of a probe says nothing about its target
         verdict = Unknown(Cause.BROKEN_PROBE, _place_of(error))
-    return Outcome(verdict, track.elapsed, track.phases, tuple(track.trace))
+    return Outcome(verdict, track.elapsed, track.phases, tuple(track.trace), track.called)
 
 
 def _judge_duration(target: Target, track: Track) -> Verdict:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from config import Environment, Probe
 from journeys import Identities, JourneyFailed
 from monitors.probes.masking import Headers
-from monitors.verdict import Cause, Phases, Verdict
+from monitors.probes.phone.evidence import CallEvidence
+from monitors.verdict import Called, Cause, Phases, Verdict
+
+if TYPE_CHECKING:
+    from monitors.probes.phone.desk import Desk  # it opens TLS as the HTTP client does, which knows this module
 
 Phase = Literal["resolve", "connect", "first_byte", "transfer"]
 
@@ -21,10 +26,12 @@ class Memory:
 
     `unanswered`: when each message was submitted whose return has not come, by its number, the oldest first (Unix time
     in seconds). `certificate_expires`: when the first certificate of the chain expires (Unix time), once one was seen.
+    `call`: what the last call showed.
     """
 
     unanswered: dict[str, float] = field(default_factory=dict)
     certificate_expires: float | None = None
+    call: CallEvidence | None = None
 
     def oldest_unanswered(self, now: float) -> float:
         """Return the age in seconds of the oldest unanswered message; 0 if there is none."""
@@ -35,7 +42,8 @@ class Memory:
 class Target:
     """One probe of one system in one environment. Times are in seconds and already fitted to the environment.
 
-    Whoever makes targets anew gives a probe that stays the `memory` that it had.
+    Whoever makes targets anew gives a probe that stays the `memory` that it had. `closed` tells whether a moment (Unix
+    time) lies outside service hours; `desk` is where calls are made from.
     """
 
     system: str
@@ -48,6 +56,8 @@ class Target:
     seed: int = 0
     identities: Identities = field(repr=False, compare=False)
     memory: Memory = field(default_factory=Memory, repr=False, compare=False)
+    closed: Callable[[float], bool] = field(default=lambda _: False, repr=False, compare=False)
+    desk: Desk | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +79,13 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One finished run. `duration` is in seconds; `trace` holds every request in order."""
+    """One finished run. `duration` is in seconds; `trace` holds every request in order. `called` if it was a call."""
 
     verdict: Verdict
     duration: float
     phases: Phases
     trace: tuple[Exchange, ...]
+    called: Called | None = None
 
 
 class Undecided(Exception):  # noqa: N818 - a verdict, not an error of the program
@@ -95,6 +106,7 @@ class Track:
     def __init__(self) -> None:
         self.step = ""
         self.trace: list[Exchange] = []
+        self.called: Called | None = None
         self._start = self._step_since = self._phase_since = time.perf_counter()
         self._phase: Phase | None = None
         self._by_phase: dict[str, float] = {}

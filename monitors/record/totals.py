@@ -51,7 +51,8 @@ class Totals:
     """Every counter since the ledger was made. A combination that never happened is absent: use `.get(key, 0.0)`.
 
     The label in a key is the window in `runs` (passed or failed) and `failures`, the cause in `unknown`, the reason,
-    the step, the phase (a field of `Phases`; the value is in seconds). `repeated` runs are in every counter, but not in
+    the step, the phase (a field of `Phases`; the value is in seconds), what a call came to in `calls`, the limit in
+    `calls_skipped`. `repeated` runs are in every counter, but not in
     the minutes of the record: the clock was set back, and their minute had been measured already.
     """
 
@@ -61,6 +62,8 @@ class Totals:
     reasons: Labelled
     steps: Labelled
     phases: Labelled
+    calls: Labelled
+    calls_skipped: Labelled
     skipped: Mapping[Probe, float]
     repeated: Mapping[Probe, float]
     durations: Mapping[Probe, Durations]
@@ -79,6 +82,8 @@ class Totals:
             reasons=kinds["reason"],
             steps=kinds["step"],
             phases=kinds["phase"],
+            calls=kinds["calls"],
+            calls_skipped=kinds["calls_skipped"],
             skipped=_by_probe(kinds["skipped"]),
             repeated=_by_probe(kinds["repeated"]),
             durations=_durations(kinds["bucket"], kinds["seconds"]),
@@ -126,6 +131,9 @@ class Batch:
             case Unknown(cause):
                 counts[2] += 1
                 self.counters[number, "unknown", cause] += 1
+        if run.called is not None:
+            kind, label = ("calls", run.called.result) if run.called.result else ("calls_skipped", run.called.skipped)
+            self.counters[number, kind, label] += 1
         self.states.append((number, run.started, run.started if passed else None, passed))
         if passed is not None:
             self.counters[number, "runs", run.window] += 1

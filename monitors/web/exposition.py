@@ -19,7 +19,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from itertools import islice
 
@@ -32,6 +32,8 @@ from config.metric import Metric
 from journeys import Reason, definitions
 from monitors import metrics
 from monitors.probes import KINDS, Target, steps_of
+from monitors.probes.phone.classes import Class
+from monitors.probes.phone.safety.numbers import Skipped
 from monitors.probes.reasons import PAGE
 from monitors.record.totals import Durations, Labelled, Probe, State, Totals
 from monitors.verdict import Cause, Phases, Window
@@ -41,7 +43,7 @@ SLICE = 50
 TURN = 0.0005
 """Seconds after which the loop has its turn."""
 REMEMBERED = 250_000
-"""Names of series that are kept; 60 for each probe, some 200 bytes each."""
+"""Names of series that are kept; 60 for each probe, 100 for one that calls, some 200 bytes each."""
 
 Values = Iterable[tuple[tuple[str, ...], float]]
 """(label values, value)"""
@@ -50,7 +52,20 @@ Histograms = Iterable[tuple[tuple[str, ...], Durations]]
 
 _OPENMETRICS = "application/openmetrics-text"
 _UNUSED = Durations()
+CALLING = frozenset({"call", "ari_call"})
+"""The kinds of probes that make calls."""
+CLASSES = tuple(map(str, Class))
+SKIPPED = tuple(map(str, Skipped))
 _WINDOWS = (*(str(window) for window in Window if window is not Window.CLOSED), str(Window.CLOSED))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phone:
+    """What this process does on the telephone; `budgets`: which part is left today, by trunk and what is counted."""
+
+    in_progress: int = 0
+    leaked: int = 0
+    budgets: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +90,7 @@ class Snapshot:
     references: Mapping[str, bool]
     open_descriptors: int
     descriptor_limit: int
+    phone: Phone = Phone()
 
 
 async def render(snapshot: Snapshot, accept: str = "") -> tuple[bytes, str]:
@@ -156,7 +172,7 @@ def _number(value: float) -> str:
 
 def values_of(snapshot: Snapshot) -> dict[Metric, Values]:
     """Return every declared counter and gauge with its values."""
-    return {**_counters(snapshot), **_states(snapshot), **_gauges(snapshot)}
+    return {**_counters(snapshot), **_states(snapshot), **_gauges(snapshot), **_calls(snapshot)}
 
 
 def _counters(snapshot: Snapshot) -> dict[Metric, Values]:
@@ -192,6 +208,11 @@ def _counters(snapshot: Snapshot) -> dict[Metric, Values]:
         ),
         metrics.FAILURES_BY_STEP: spread(totals.steps, lambda target: with_past(steps_of(target.probe), steps, target)),
         metrics.PHASES: spread(totals.phases, lambda _: phases),
+        metrics.CALLS: spread(totals.calls, lambda target: CLASSES if target.probe.kind in CALLING else ()),
+        metrics.CALLS_SKIPPED: spread(
+            totals.calls_skipped, lambda target: SKIPPED if target.probe.kind in CALLING else ()
+        ),
+        metrics.CALLS_LEAKED: [((), float(snapshot.phone.leaked))],
         metrics.SKIPPED: (((system, snapshot.vantage), count) for system, count in _skipped(snapshot).items()),
     }
 
@@ -230,6 +251,31 @@ def _states(snapshot: Snapshot) -> dict[Metric, Values]:
         metrics.SUCCESS: known(lambda state: state.passed),
         metrics.LAST_RUN: known(lambda state: state.last_run),
         metrics.LAST_SUCCESS: known(lambda state: state.last_success),
+    }
+
+
+def _calls(snapshot: Snapshot) -> dict[Metric, Values]:
+    """Return what the last call of each probe showed; absent where there was none, or where it did not come so far."""
+    last = [(_labels(target, snapshot), call) for target in snapshot.targets if (call := target.memory.call)]
+    return {
+        metrics.CALL_POST_DIAL_DELAY: (
+            (labels, call.post_dial_delay) for labels, call in last if call.post_dial_delay is not None
+        ),
+        metrics.CALL_ANSWER_DELAY: (
+            (labels, call.answer_delay) for labels, call in last if call.answer_delay is not None
+        ),
+        metrics.CALL_STAGE: (
+            ((*labels, str(stage)), seconds) for labels, call in last for stage, seconds in call.stages.items()
+        ),
+        metrics.CALL_AUDIO: (
+            ((*labels, str(sound)), part) for labels, call in last for sound, part in call.audio.items()
+        ),
+        metrics.CALL_LOSS: ((labels, call.received.loss) for labels, call in last if call.received.packets),
+        metrics.CALL_JITTER: ((labels, call.received.jitter) for labels, call in last if call.received.packets),
+        metrics.CALLS_IN_PROGRESS: [((), float(snapshot.phone.in_progress))],
+        metrics.TRUNK_BUDGET_LEFT: (
+            ((trunk, kind), left) for trunk, budget in snapshot.phone.budgets.items() for kind, left in budget.items()
+        ),
     }
 
 

@@ -25,6 +25,7 @@ def test_build_writes_every_file_and_names_them(tmp_path: Path) -> None:
         "availability.json",
         "campaign.json",
         "login.json",
+        "phone.json",
         "piekwacht.yaml",
         "piekwacht.yaml",
     ]

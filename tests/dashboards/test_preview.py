@@ -310,7 +310,7 @@ def test_a_point_for_each_pixel_but_not_more_often_than_prometheus_scrapes() -> 
     assert float(asked["start"]) % STEP == 0
 
 
-@pytest.mark.parametrize("name", ["availability", "campaign", "login"])
+@pytest.mark.parametrize("name", ["availability", "campaign", "login", "phone"])
 def test_every_dashboard_is_drawn_as_one_page_that_needs_nothing_else(configuration: Configuration, name: str) -> None:
     """Every panel has its title; no script, no picture, no other host; from the same answers the same bytes."""
     made = dashboards(configuration)[name]
@@ -346,7 +346,7 @@ def test_the_command_writes_a_page_for_each_dashboard(tmp_path: Path) -> None:
         result = run(*arguments, "--out", str(tmp_path), "--json")
     assert result.exit_code == 0, result.output
     files = [Path(file) for file in json.loads(result.stdout)["files"]]
-    assert [file.name for file in files] == ["availability.html", "campaign.html", "login.html"]
+    assert [file.name for file in files] == ["availability.html", "campaign.html", "login.html", "phone.html"]
     assert all("last 60s, until 2023-03-01" in file.read_text(encoding="utf-8") for file in files)
 
 
@@ -356,7 +356,7 @@ def test_panels_without_data_are_named_and_the_answer_is_no(tmp_path: Path) -> N
         result = run("--prometheus", url, "--out", str(tmp_path))
     assert result.exit_code == 1
     assert "login.html: 'State of each probe' has no data" in result.stderr
-    assert len(list(tmp_path.glob("*.html"))) == 3
+    assert len(list(tmp_path.glob("*.html"))) == 4
 
 
 @pytest.mark.parametrize(

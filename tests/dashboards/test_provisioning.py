@@ -15,10 +15,11 @@ from dashboards.preview.asking import query_variables
 from dashboards.provisioning import dashboards, texts
 from loadtests import metrics as load
 from monitors import metrics
+from monitors.probes.phone.evidence import Stage
 from tests.conftest import ROOT
 from tests.grafana import panels, queries, times
 
-NAMES = ["availability", "campaign", "login"]
+NAMES = ["availability", "campaign", "login", "phone"]
 DECLARED = {metric.name: metric for metric in (*metrics.ALL, *load.ALL)}
 
 
@@ -203,6 +204,29 @@ def test_login_shows_the_probes_of_the_estate_that_log_in(built: dict[str, dict[
     ]
     (channels,) = [panel for panel in panels(built["login"]) if "by channel" in panel["title"]]
     assert [target["legendFormat"] for target in channels["targets"]] == ["web", "app"]
+
+
+def test_phone_lines_shows_the_lines_of_the_estate(built: dict[str, dict[str, Any]]) -> None:
+    """They come from the configuration; 'All' means all lines, not every system of the estate."""
+    (variable,) = [one for one in query_variables(built["phone"]) if one["name"] == "system"]
+    assert variable["allValue"].split("|") == [
+        "belastingtelefoon",
+        "digid-helpdesk",
+        "douanetelefoon",
+        "nhd-line",
+        "outbound-calls",
+    ]
+
+
+def test_a_call_that_came_further_has_a_higher_number(built: dict[str, dict[str, Any]]) -> None:
+    """Each number has its word, in the order of the stages, and every stage but the first and the end is asked for."""
+    (panel,) = [panel for panel in panels(built["phone"]) if panel["title"] == "How far the last call came"]
+    (mapping,) = panel["fieldConfig"]["defaults"]["mappings"]
+    words = {int(value): shown["text"] for value, shown in mapping["options"].items()}
+    asked = re.findall(r'stage=~"(\w+)"\} \+ (\d+)', panel["targets"][0]["expr"])
+    numbers = {int(number): stage for stage, number in asked}
+    assert list(numbers.values()) == [stage for stage in Stage if stage not in {Stage.START, Stage.TEARDOWN}]
+    assert {number: text.lower().replace(" ", "_") for number, text in words.items() if number} == numbers
 
 
 def test_an_estate_without_logins_has_no_login_dashboard(configuration: Configuration) -> None:

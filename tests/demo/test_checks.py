@@ -9,10 +9,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from demo.checks import at_start, schedule
+from demo.checks import HIT_LINE, LINE_SYSTEM, WELL_LINE, Observed, at_start, cancelled_number, schedule
 from demo.processes import ChildFailedError
 from demo.story import wait_until_all_pass
-from demo.watch import Watch
+from demo.watch import Change, Watch
 
 METRICS = """
 # TYPE piekwacht_probe_success gauge
@@ -83,3 +83,26 @@ def test_an_invalid_load_is_worth_nothing() -> None:
     """Its reasons are shown instead of figures."""
     check = schedule({"reasons": ["a worker was lost"]}, 3)
     assert (check.passed, check.text) == (False, "the load is worth nothing: a worker was lost")
+
+
+@pytest.mark.parametrize(
+    ("reason", "others", "passed"),
+    [
+        ("number_unallocated", {WELL_LINE: True}, True),
+        ("number_unallocated", {WELL_LINE: False}, False),
+        ("number_unallocated", {}, False),
+        ("no_progress", {WELL_LINE: True}, False),
+    ],
+)
+def test_a_cancelled_number_is_seen_by_the_public_way_alone(reason: str, others: dict[str, bool], passed: bool) -> None:
+    """Any other reason is wrong, and so is a line that is down at its platform too."""
+    observed = Observed(on=10.0, changes=[Change(HIT_LINE, LINE_SYSTEM, False, reason, 12.5)])
+    check = cancelled_number(observed, others)
+    assert check.passed == passed
+    assert f"after 2.5 s, as {reason}" in check.text
+
+
+def test_a_cancelled_number_that_nobody_saw() -> None:
+    """A failure from before the fault is none of it."""
+    observed = Observed(on=10.0, changes=[Change(HIT_LINE, LINE_SYSTEM, False, "number_unallocated", 9.0)])
+    assert not cancelled_number(observed, {WELL_LINE: True}).passed

@@ -14,6 +14,8 @@ from journeys import Passage, Reason, definitions
 from loadtests import metrics as load
 from loadtests.verdict import Outcome
 from monitors import metrics
+from monitors.probes.phone.classes import Class
+from monitors.probes.phone.evidence import Sound, Stage
 from monitors.rules.rules_commands import texts
 from monitors.verdict import Cause, Window
 from tests.grafana import complaints, figures
@@ -48,6 +50,10 @@ def monitor(configuration: Configuration) -> StandIn:
         ("reason",): each(Reason),
         ("step",): each(sorted(steps)),
         ("phase",): each(["resolve", "connect", "first_byte", "transfer"]),
+        ("class",): each(Class),
+        ("stage",): each(Stage),
+        ("sound",): each(Sound),
+        ("trunk", "budget"): [("carrier", "calls"), ("carrier", "minutes")],
         ("vantage",): each(["here"]),
         ("reference",): each(["192.0.2.1:443"]),
         ("version",): each(["0.1.0"]),
@@ -96,7 +102,7 @@ def server(
         yield prometheus
 
 
-@pytest.mark.parametrize("name", ["availability", "campaign", "login"])
+@pytest.mark.parametrize("name", ["availability", "campaign", "login", "phone"])
 def test_every_query_returns_numbers_while_nothing_fails(
     server: Prometheus, configuration: Configuration, name: str
 ) -> None:

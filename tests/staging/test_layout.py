@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from config import Configuration
-from staging.layout import SYSTEMS, endpoints
+from staging.layout import LINES, SYSTEMS, endpoints
 
 
 def test_the_replica_is_where_the_local_environment_looks(configuration: Configuration) -> None:
@@ -11,4 +11,4 @@ def test_the_replica_is_where_the_local_environment_looks(configuration: Configu
 
 def test_the_replica_plays_every_system_of_the_estate(configuration: Configuration) -> None:
     """No system of the shipped estate is missing."""
-    assert set(configuration.systems) == set(SYSTEMS)
+    assert set(configuration.systems) == {*SYSTEMS, *LINES}

@@ -31,12 +31,13 @@ from monitors.probes.outcome import Track
 from monitors.verdict import Cause, Fail, Pass, Unknown, Verdict
 from staging.faults import Fault
 from tests.monitors.listeners import aim, answering, environment, journey_probe, page
+from tests.monitors.phone.test_line_faults import SEEN as BY_TELEPHONE
 from tests.replica import RunningReplica, running_replica
 
 
 def at(configuration: Configuration, endpoints: Mapping[str, str]) -> Configuration:
-    """Return the shipped configuration with its local environment at these endpoints."""
-    local = configuration.environments["local"].model_copy(update={"endpoints": dict(endpoints)})
+    """Return the shipped configuration with its local environment at these endpoints; nothing is called."""
+    local = configuration.environments["local"].model_copy(update={"endpoints": dict(endpoints), "trunks": {}})
     return replace(configuration, environments={"local": local})
 
 
@@ -155,8 +156,8 @@ async def test_each_fault_is_seen_with_its_reason_and_nowhere_else(
 
 
 def test_every_fault_of_the_replica_is_in_the_table() -> None:
-    """A new fault needs a probe that sees it."""
-    assert {fault for fault, _, _ in SEEN} == set(Fault)
+    """A new fault needs a probe that sees it, here or among the telephone lines."""
+    assert {fault for fault, _, _ in SEEN} | {fault for fault in BY_TELEPHONE if fault} == set(Fault)
 
 
 async def test_an_unguarded_app_channel_shows_as_a_difference_between_the_channels(
@@ -335,9 +336,10 @@ def test_probes_are_other_people_than_load_tests(configuration: Configuration) -
 
 def test_an_environment_replaces_intervals_and_the_rest_shrinks(configuration: Configuration) -> None:
     """Timeout and limit never exceed the interval of the environment."""
-    quick = configuration.environments["local"].model_copy(update={"probe_interval": 3.0})
+    quick = configuration.environments["local"].model_copy(update={"probe_interval": 3.0, "call_interval": 40.0})
     fitted = targets(replace(configuration, environments={"local": quick}), "local", "test")
-    assert {(each.interval, each.timeout) for each in fitted} == {(3.0, 3.0)}
+    assert {(each.interval, each.timeout) for each in fitted} == {(3.0, 3.0), (40.0, 40.0), (40.0, 10.0)}
+    assert {each.probe.kind for each in fitted if each.interval == 40.0} == {"call", "sip_options"}
     assert {each.name: each.limit for each in fitted}["home-page"] == 2.0
     assert {each.name: each.limit for each in fitted}["login-app"] == 3.0
 

@@ -11,7 +11,7 @@ from journeys import Reason
 from monitors.record.ledger import Ledger
 from monitors.record.live_totals import LiveTotals
 from monitors.slots import Schedule
-from monitors.verdict import Cause, Fail, Pass, Phases, Run, Unknown, Verdict, Window
+from monitors.verdict import Called, Cause, Fail, Pass, Phases, Run, Unknown, Verdict, Window
 
 PROBES = [("website", "home-page"), ("website", "news"), ("access-service", "login")]
 START = 1_700_000_000.0
@@ -28,6 +28,7 @@ def some_runs(source: random.Random, at: float) -> list[Run]:
             source.choice(verdicts),
             source.choice([*Window]),
             Phases(*(source.expovariate(10.0) for _ in range(4))),
+            called=source.choice([None, Called(result="answered"), Called(result="cut_off"), Called(skipped="denied")]),
         )
         for number in range(source.randrange(1, 12))
     ]
@@ -50,7 +51,7 @@ def test_they_are_those_of_the_ledger_to_the_last_bit(tmp_path: Path, seed: int)
         found, expected = live.now(), ledger.totals()
     assert found.durations == expected.durations
     assert found.states == expected.states
-    for name in ("runs", "failures", "unknown", "reasons", "steps", "phases", "skipped"):
+    for name in ("runs", "failures", "unknown", "reasons", "steps", "phases", "calls", "calls_skipped", "skipped"):
         assert getattr(found, name) == getattr(expected, name), name
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from config import Configuration
+from config.hours import ALWAYS
 from journeys import Reason
 from monitors.record.ledger import Ledger
 from monitors.verdict import Fail, Pass, Run, Verdict, Window
@@ -32,7 +33,10 @@ class Calendars:
     def __init__(self, root: Path, configuration: Configuration) -> None:
         self._folder = root / "maintenance"
         self._folder.mkdir()
-        self.configuration = replace(configuration, root=root)
+        always = {
+            name: system.model_copy(update={"service_hours": ALWAYS}) for name, system in configuration.systems.items()
+        }
+        self.configuration = replace(configuration, root=root, systems=always)
 
     def write(self, hours: float | None, systems: str = "website") -> None:
         """Announce maintenance that takes so many hours from START, or nothing."""

@@ -1,0 +1,1 @@
+"""Sockets of a call: where the trunk is (`srv`) and the way to it (`transport`)."""

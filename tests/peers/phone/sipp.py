@@ -1,0 +1,149 @@
+"""Debian's SIPp on free loopback ports, as the far end of a call and as a caller."""
+
+from __future__ import annotations
+
+import errno
+import random
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from tests.children import child
+from tests.waiting import LONG, eventually
+
+_TRANSPORTS = {"UDP": "u1", "TCP": "t1"}
+
+
+def free_udp_port() -> int:
+    """Return a loopback port on which nothing listens, for UDP and TCP."""
+    while True:
+        with socket.socket(type=socket.SOCK_DGRAM) as datagrams, socket.socket() as stream:
+            datagrams.bind(("127.0.0.1", 0))
+            port = int(datagrams.getsockname()[1])
+            try:
+                stream.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+def taken(port: int, kind: socket.SocketKind = socket.SOCK_DGRAM) -> bool:
+    """Tell whether somebody listens on a loopback port."""
+    with socket.socket(type=kind) as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
+
+
+def _free_media_port() -> int:
+    """Return a port that is free with the five above it: SIPp's echo and streams; the system gives none there."""
+    while True:
+        port = random.randrange(10_000, 32_000, 8)
+        if not any(taken(port + each) for each in range(6)):
+            return port
+
+
+class Sipp:
+    """A running SIPp."""
+
+    def __init__(self, process: subprocess.Popen[str], port: int, folder: Path) -> None:
+        self._process, self.port, self._folder = process, port, folder
+
+    @property
+    def ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def code(self, within: float = LONG) -> int:
+        """Return its exit code once its calls have ended: 0 when each went as the scenario says."""
+        end = time.monotonic() + within
+        while not self.ended and time.monotonic() < end:
+            time.sleep(0.02)
+        return -1 if self._process.returncode is None else self._process.returncode
+
+    def satisfied(self) -> bool:
+        """Tell whether every call went as the scenario says. Raises `AssertionError` with SIPp's own words."""
+        code = self.code()
+        assert code == 0, f"exit code {code}\n{self._text('errors')[-1500:]}\n{self._text('messages')[-6000:]}"
+        return True
+
+    def notes(self) -> list[str]:
+        """Return what the scenario has logged."""
+        return self._text("notes").splitlines()
+
+    def messages(self) -> str:
+        """Return every message it has sent and received."""
+        return self._text("messages")
+
+    def _text(self, name: str) -> str:
+        path = self._folder / f"{name}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+
+@contextmanager
+def far_end(
+    program: str, folder: Path, scenario: str, *, calls: int = 1, transport: str = "UDP", port: int | None = None
+) -> Iterator[Sipp]:
+    """Run SIPp as an answering side until the block ends; it ends itself after `calls` calls."""
+    port = port or free_udp_port()
+    kind = socket.SOCK_DGRAM if transport == "UDP" else socket.SOCK_STREAM
+    with _running(program, folder, scenario, port, ["-m", str(calls), "-t", _TRANSPORTS[transport]]) as (process, home):
+        assert eventually(lambda: taken(port, kind) or process.poll() is not None)
+        yield Sipp(process, port, home)
+
+
+@contextmanager
+def far_ends(program: str, folder: Path, scenarios: Mapping[str, str]) -> Iterator[dict[str, Sipp]]:
+    """Run one SIPp for each scenario, as `far_end` does, all at the same time."""
+    with ExitStack() as stack:
+        started = {}
+        for name, scenario in scenarios.items():
+            port = free_udp_port()
+            process, home = stack.enter_context(_running(program, folder, scenario, port, ["-m", "1"]))
+            started[name] = Sipp(process, port, home)
+        assert eventually(lambda: all(each.ended or taken(each.port) for each in started.values()))
+        yield started
+
+
+@contextmanager
+def caller(
+    program: str, folder: Path, scenario: str, target: str, *options: str, transport: str = "UDP"
+) -> Iterator[Sipp]:
+    """Run SIPp as a caller of `target` (host:port): what proves a far end without the agent."""
+    port = free_udp_port()
+    more = ["-m", "1", "-t", _TRANSPORTS[transport], *options, target]
+    with _running(program, folder, scenario, port, more) as (process, home):
+        yield Sipp(process, port, home)
+
+
+@contextmanager
+def _running(
+    program: str, folder: Path, scenario: str, port: int, more: list[str]
+) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    home = Path(tempfile.mkdtemp(prefix="sipp-", dir=folder))
+    (home / "scenario.xml").write_text(scenario)
+    logs = [("err", "error"), ("msg", "message"), ("logs", "log")]
+    names = {"error": "errors", "message": "messages", "log": "notes"}
+    traces = [
+        word for trace, file in logs for word in (f"-trace_{trace}", f"-{file}_file", f"{home}/{names[file]}.log")
+    ]
+    command = [program, "-sf", f"{home}/scenario.xml", "-i", "127.0.0.1", "-p", str(port), "-mi", "127.0.0.1"]
+    # A watchdog that gives up on a busy machine, and 33 s of memory of ended calls, are for other uses.
+    command += [
+        "-mp",
+        str(_free_media_port()),
+        "-nostdin",
+        "-skip_rlimit",
+        "-watchdog_interval",
+        "0",
+        "-deadcall_wait",
+        "0",
+    ]
+    command += ["-timeout", f"{LONG:.0f}s", "-timeout_error", *traces, *more]
+    with child(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL) as process:
+        yield process, home
