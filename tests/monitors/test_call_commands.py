@@ -20,7 +20,7 @@ from staging.phone import DemoLine, Pace, number_of
 from tests.conftest import ROOT
 from tests.monitors.estates import configure
 from tests.monitors.listeners import closed_port
-from tests.monitors.phone.asterisk import ANSWERS, PASSWORD, RINGS, USER, Asterisk, listening
+from tests.monitors.probes.phone.asterisk import ANSWERS, PASSWORD, RINGS, USER, Asterisk, listening
 from tests.waiting import until
 
 QUICK = Pace(ringing=0)

@@ -31,7 +31,7 @@ from monitors.probes.outcome import Track
 from monitors.verdict import Cause, Fail, Pass, Unknown, Verdict
 from staging.faults import Fault
 from tests.monitors.listeners import aim, answering, environment, journey_probe, page
-from tests.monitors.phone.test_line_faults import SEEN as BY_TELEPHONE
+from tests.monitors.probes.phone.test_line_faults import SEEN as BY_TELEPHONE
 from tests.replica import RunningReplica, running_replica
 
 

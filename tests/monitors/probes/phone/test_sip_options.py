@@ -9,7 +9,7 @@ from monitors.probes.phone.sip.digest import Credentials
 from monitors.probes.phone.sip.events import Replied, Silent
 from monitors.probes.phone.sip.message import Headers, Request
 from monitors.probes.phone.sip.options import Options
-from tests.monitors.phone.sip_far_end import dial, response
+from tests.monitors.probes.phone.sip_far_end import dial, response
 
 CHALLENGE = ("Proxy-Authenticate", 'Digest realm="r", nonce="n"')
 

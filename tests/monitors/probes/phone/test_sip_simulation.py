@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.monitors.phone.sip_far_end import Network, Plan, Simulation
+from tests.monitors.probes.phone.sip_far_end import Network, Plan, Simulation
 
 AT = st.floats(0, 40)
 SOON = st.floats(0.0, 3.0)

@@ -24,7 +24,7 @@ from staging.phone import digest
 from staging.phone.behaviours import number_of
 from staging.phone.calls import Pace
 from staging.phone.line import DemoLine
-from tests.monitors.phone.caller import trunk
+from tests.monitors.probes.phone.caller import trunk
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 MENU = Script(answer_within=1.5, audio_within=2.0, press="1", menu_within=8.0, queue=(Sound.RINGBACK, Sound.MUSIC))

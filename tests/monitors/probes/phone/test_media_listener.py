@@ -9,7 +9,7 @@ from monitors.probes.phone.evidence import Heard, Received, Sound
 from monitors.probes.phone.media.g711 import Law, encode
 from monitors.probes.phone.media.listener import LONGEST, Listener
 from monitors.probes.phone.media.rtp import Packet, build
-from tests.monitors.phone.media_sounds import CADENCES, cadence, listened, lossy, music, packets, speech
+from tests.monitors.probes.phone.media_sounds import CADENCES, cadence, listened, lossy, music, packets, speech
 
 NOTHING = np.zeros(8_000 * 4)
 

@@ -13,7 +13,7 @@ from journeys import Reason
 from monitors.probes import Target, measure, steps_of
 from monitors.verdict import Called, Cause, Fail, Pass, Unknown
 from tests.monitors.listeners import aim, closed_port, environment, probe_of
-from tests.monitors.phone.asterisk import ANSWERS, PASSWORD, RINGS, USER, Asterisk, Happening, listening
+from tests.monitors.probes.phone.asterisk import ANSWERS, PASSWORD, RINGS, USER, Asterisk, Happening, listening
 
 NUMBER = "+31990000001"
 

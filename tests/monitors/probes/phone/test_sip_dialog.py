@@ -12,8 +12,8 @@ from monitors.probes.phone.sip.events import (
     Renegotiated,
 )
 from monitors.probes.phone.sip.message import Headers, Request, Response
-from tests.monitors.phone.sip_far_end import ANSWER, OFFER, answered, response
-from tests.monitors.phone.sip_line import Line, shown
+from tests.monitors.probes.phone.sip_far_end import ANSWER, OFFER, answered, response
+from tests.monitors.probes.phone.sip_line import Line, shown
 
 
 class TestRoutes:

@@ -27,8 +27,8 @@ from monitors.probes.phone.sip.message import (
     split,
 )
 from monitors.probes.phone.sip.uri import Uri, address_uri
-from tests.monitors.phone.sip_far_end import OFFER, answered, response
-from tests.monitors.phone.sip_line import Line
+from tests.monitors.probes.phone.sip_far_end import OFFER, answered, response
+from tests.monitors.probes.phone.sip_line import Line
 
 TORTUROUS = (
     b"INVITE sip:a%20b@example.net;lr SIP/2.0\r\n"

@@ -17,7 +17,7 @@ import pytest
 from monitors.probes.phone.agent import CallOrder, Reaper, Refusal, Script, Skipped, Trunk, call
 from monitors.probes.phone.safety.limits import Limits, Register
 from staging.phone.line import DemoLine
-from tests.monitors.phone.caller import SCRIPT, trunk
+from tests.monitors.probes.phone.caller import SCRIPT, trunk
 
 NUMBER = "+31990000001"
 
@@ -30,7 +30,7 @@ async def until_open(line: DemoLine, count: int, *, up: bool) -> None:
 
 
 async def started(folder: Path, line: DemoLine, loop: str, transport: str) -> asyncio.subprocess.Process:
-    command = [sys.executable, "-m", "tests.monitors.phone.caller", str(folder), str(line.port), NUMBER]
+    command = [sys.executable, "-m", "tests.monitors.probes.phone.caller", str(folder), str(line.port), NUMBER]
     environ = os.environ | {"LOOP": loop, "TRANSPORT": transport}
     return await asyncio.create_subprocess_exec(*command, env=environ)
 

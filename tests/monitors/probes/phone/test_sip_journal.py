@@ -13,8 +13,8 @@ from monitors.probes.phone.sip.events import (
     Released,
 )
 from monitors.probes.phone.sip.message import Headers, Request, Response, parse, serialise
-from tests.monitors.phone.sip_far_end import ANSWER, answered, response
-from tests.monitors.phone.sip_line import CHALLENGE, Line, shown
+from tests.monitors.probes.phone.sip_far_end import ANSWER, answered, response
+from tests.monitors.probes.phone.sip_line import CHALLENGE, Line, shown
 
 
 class TestTheJournal:

@@ -19,8 +19,8 @@ from monitors.probes.phone.sip.events import (
     Unreleased,
 )
 from monitors.probes.phone.sip.message import Request, serialise
-from tests.monitors.phone.sip_far_end import ANSWER, OFFER, answered, dial, response
-from tests.monitors.phone.sip_line import CHALLENGE, STALE, Line, shown
+from tests.monitors.probes.phone.sip_far_end import ANSWER, OFFER, answered, dial, response
+from tests.monitors.probes.phone.sip_line import CHALLENGE, STALE, Line, shown
 
 
 def test_a_normal_call() -> None:

@@ -8,7 +8,7 @@ import pytest
 from monitors.probes.phone.evidence import Sound
 from monitors.probes.phone.media.g711 import Law
 from monitors.probes.phone.media.listener import Listener
-from tests.monitors.phone.media_sounds import (
+from tests.monitors.probes.phone.media_sounds import (
     CADENCES,
     Floats,
     cadence,

@@ -10,7 +10,7 @@ from monitors.probes.phone.sip.events import (
     Answered,
 )
 from monitors.probes.phone.sip.message import Headers, Request, Response, parse, serialise
-from tests.monitors.phone.sip_far_end import answered, dial
+from tests.monitors.probes.phone.sip_far_end import answered, dial
 
 CHALLENGE = ("WWW-Authenticate", 'Digest realm="r", nonce="n", qop="auth", algorithm=SHA-256')
 STALE = ("WWW-Authenticate", 'Digest realm="r", nonce="m", qop="auth", stale=true')

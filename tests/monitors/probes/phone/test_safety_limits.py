@@ -240,7 +240,7 @@ async def callers(
 ) -> AsyncIterator[list[asyncio.subprocess.Process]]:
     """Start a process for each list of numbers; at the end they are told to end, and do."""
     environ = os.environ | {name: str(value) for name, value in settings.items()}
-    command = [sys.executable, "-m", "tests.monitors.phone.caller", str(folder), str(port)]
+    command = [sys.executable, "-m", "tests.monitors.probes.phone.caller", str(folder), str(port)]
     processes = [
         await asyncio.create_subprocess_exec(*command, *each, env=environ, stdout=asyncio.subprocess.PIPE)
         for each in numbers

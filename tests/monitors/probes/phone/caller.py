@@ -1,4 +1,6 @@
-"""A caller as a process of its own, to be killed: `python -m tests.monitors.phone.caller FOLDER PORT NUMBER [...]`.
+"""A caller as a process of its own, to be killed.
+
+`python -m tests.monitors.probes.phone.caller FOLDER PORT NUMBER [...]`
 
 It ends what the register in FOLDER knows, makes one call for each NUMBER at the same time, and prints a line for each:
 `made REACHED`, or `skipped REASON`. SIGTERM, and nothing else, ends it in order. What LOOP=uvloop, TRANSPORT=TCP,

@@ -12,7 +12,7 @@ from monitors.probes.phone import ari
 from monitors.probes.phone.ari import AriOrder, call
 from monitors.probes.phone.evidence import CallEvidence, EndedBy, Stage, Trouble
 from tests.monitors.listeners import closed_port
-from tests.monitors.phone.asterisk import ANSWERS, PASSWORD, RINGS, USER, Asterisk, listening
+from tests.monitors.probes.phone.asterisk import ANSWERS, PASSWORD, RINGS, USER, Asterisk, listening
 
 ENDPOINT = "PJSIP/+31990000001@carrier"
 
