@@ -120,26 +120,39 @@ SETTLED = 30
 
 
 class Coarse(Mapping[int, int]):
-    """Counted latencies (microseconds), cut to their highest bits: eight bytes for each that occurred."""
+    """Counted latencies (microseconds), cut to their highest bits: four bytes for each that occurred.
 
-    __slots__ = ("_counts", "_values")
+    With b bits a latency v = m 2^s is kept as its place  (s << b) + m,  two bytes for all of them; places rise with v.
+    """
+
+    __slots__ = ("_bits", "_counts", "_places")
 
     def __init__(self, counts: Mapping[int, int], bits: int = COARSE_BITS) -> None:
         values = sorted(counts)
         coarse, numbers = coarsely(counted((values, [counts[value] for value in values])), bits)
-        self._values, self._counts = (array("I", part.astype(np.uint32).tobytes()) for part in (coarse, numbers))
+        shift = np.maximum(0, np.frexp(coarse)[1] - bits)
+        kind, width = ("H", np.uint16) if numbers.max(initial=0) < 2**16 else ("I", np.uint32)
+        self._bits = bits
+        self._places = array("H", ((shift << bits) + (coarse >> shift)).astype(np.uint16).tobytes())
+        self._counts = array(kind, numbers.astype(width).tobytes())
 
     def __getitem__(self, value: int) -> int:
-        index = bisect_left(self._values, value)
-        if index == len(self._values) or self._values[index] != value:
+        shift = max(0, value.bit_length() - self._bits)
+        place = (shift << self._bits) + (value >> shift)
+        index = bisect_left(self._places, place)
+        if index == len(self._places) or self._places[index] != place or self._value(place) != value:
             raise KeyError(value)
         return self._counts[index]
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._values)
+        return map(self._value, self._places)
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self._places)
+
+    def _value(self, place: int) -> int:
+        shift = place >> self._bits
+        return (place - (shift << self._bits)) << shift
 
 
 def coarsely(latencies: Counted, bits: int = COARSE_BITS) -> Counted:

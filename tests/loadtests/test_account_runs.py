@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
+import yaml
 from aiohttp import web
 
 from journeys import Identities
@@ -103,14 +104,14 @@ class Runs:
 
     def write(self, accounts: str, pool: str) -> None:
         """Write the environment, and a pool beside it."""
-        local = (ROOT / "config/environments/local.yaml").read_text()
-        systems = [line.split(":")[0].strip() for line in local.splitlines() if line.startswith("  ")]
-        endpoints = ", ".join(f"{name}: {self._url}" for name in systems)
+        local = yaml.safe_load((ROOT / "config/environments/local.yaml").read_text())
         (self.folder / "pool.csv").write_text(pool)
-        (self.folder / "environments/local.yaml").write_text(
-            f"title: Test\nendpoints: {{{endpoints}}}\nallow: [127.0.0.1]\n"
-            f"secrets: {{pool: file:pool.csv, other: env:POOL}}\naccounts: {accounts}\n"
-        )
+        environment = local | {
+            "endpoints": dict.fromkeys(local["endpoints"], self._url),
+            "secrets": {"pool": "file:pool.csv", "other": "env:POOL"},
+            "accounts": yaml.safe_load(accounts),
+        }
+        (self.folder / "environments/local.yaml").write_text(yaml.safe_dump(environment))
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -9,10 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
+from typing import Any
 
 import pytest
+import yaml
 
 from config import Configuration, PhoneProbe
 from dashboards.provisioning import dashboards
@@ -43,22 +44,18 @@ class House:
 def house(peer: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """Run a replica, a monitor that probes it every other second, a smoke test, and Prometheus on both."""
     program, folder = peer("prometheus"), tmp_path_factory.mktemp("house")
-    replica, monitor, generator = free_port(), free_port(), free_port()
+    monitor, generator = free_port(), free_port()
     config = folder / "config"
     shutil.copytree(ROOT / "config", config, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
-    local = config / "environments" / "local.yaml"
-    text = local.read_text()
-    for port in (8600, 8610, 8611):  # the replica, and its phone lines by the carrier and at the platform
-        text = text.replace(str(port), str(replica + port - 8600))
-    calls = f"call_interval: {CALL_INTERVAL}s\ncall_register: {folder / 'calls'}\n"
-    local.write_text(f"{text}\nprobe_interval: {PROBE_INTERVAL}s\n{calls}")
     with ExitStack() as stack:
 
         def start(*command: str) -> subprocess.Popen[bytes]:
             return stack.enter_context(piekwacht(folder, *command, "--config", str(config)))
 
-        served = start("staging", "run", "--port", str(replica))
-        wait_for_port(replica)
+        served = start("staging", "run", "--port", "0", "--json")
+        said = folder / "staging.log"
+        assert eventually(lambda: "}" in said.read_text()), "the replica does not start"
+        lead_to(json.loads(said.read_text()), config / "environments" / "local.yaml", folder / "calls")
         start("monitor", "run", "--ledger", str(folder / "ledger.sqlite"), "--listen", f"127.0.0.1:{monitor}")
         smoke = ["load", "run", "smoke", "--from", "00:00", "--to", "00:10", "--out", str(folder / "report")]
         start(*smoke, "--listen", f"127.0.0.1:{generator}")
@@ -81,15 +78,14 @@ def piekwacht(folder: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
             process.wait(timeout=LONG)
 
 
-def wait_for_port(port: int) -> None:
-    def answers() -> bool:
-        try:
-            with urlopen(f"http://127.0.0.1:{port}/", timeout=LONG):
-                return True
-        except URLError as error:
-            return hasattr(error, "code")  # an answer, whatever it says
-
-    assert eventually(answers), f"nothing listens on port {port}"
+def lead_to(places: dict[str, Any], path: Path, register: Path) -> None:
+    """Have an environment lead to a replica, which says where it is, and probe it often."""
+    local = yaml.safe_load(path.read_text())
+    local["endpoints"] = places["endpoints"]
+    for name, address in places["trunks"].items():
+        local["trunks"][name]["server"] = address
+    often = {"probe_interval": f"{PROBE_INTERVAL}s", "call_interval": f"{CALL_INTERVAL}s"}
+    path.write_text(yaml.safe_dump({**local, **often, "call_register": str(register)}))
 
 
 def test_every_query_returns_numbers_and_a_dead_replica_shows(house: House, configuration: Configuration) -> None:
