@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -41,9 +42,9 @@ class LineFault(Strict):
         """Tell whether it is a fault of this line."""
         return self.line == line or (self.line == ALL and line != OUTBOUND)
 
+    @abstractmethod
     def met(self, leg: Leg) -> str | None:
         """Return the behaviour that a call meets on a leg; None if that leg is well."""
-        raise NotImplementedError
 
 
 class NumberCancelled(LineFault):
