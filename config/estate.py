@@ -11,6 +11,7 @@ from config.fields import Host, Identifier, Number
 from config.hours import ALWAYS, Holidays, OpeningHours
 from config.probes import PhoneProbe, Probe, by_family
 from config.source import Contradiction, Strict
+from config.terms import Terms
 
 
 class Objective(Strict):
@@ -58,12 +59,14 @@ class Owner(Strict):
     """The organisation that answers for the systems of a file.
 
     Neither office hours nor holidays are settled by 2022-12-douane-communication-protocol, so both can be set.
+    `notices` is what the owner has promised about telling people.
     """
 
     id: Identifier
     name: str
     office_hours: OpeningHours = "Mo-Fr 08:00-17:00; PH off"
     holidays: Holidays = Holidays()
+    notices: Terms = Terms()
 
 
 class EstateFile(Strict):

@@ -8,6 +8,7 @@ What it holds
     windows     announced maintenance and its corrections, as revisions that are only ever added
     evidence    what the newest failures and a few other runs looked like
     sightings   whenever a probe begins to pass, to fail or to be silent; incidents are made of them
+    notices     messages that were published, each sealed with those before it
 
 A ledger belongs to one vantage point (`vantage`, fixed when the file is made). One monitor writes it at a time: it
 holds a lock on `<path>-lock`. Any number of readers may open it meanwhile, and windows may be corrected.
@@ -50,12 +51,14 @@ from monitors.record import (
     ledger_counts,
     ledger_evidence,
     ledger_file,
+    ledger_notices,
     ledger_schema,
     ledger_sightings,
     ledger_windows,
 )
 from monitors.record.ledger_counts import MinuteCounts, Room
 from monitors.record.ledger_file import LedgerError, upgrade
+from monitors.record.ledger_notices import Sealed
 from monitors.record.ledger_windows import WindowRevision
 from monitors.record.totals import Batch, Durations, Probe, State, Totals
 from monitors.sightings import Sighting, Watch
@@ -63,7 +66,7 @@ from monitors.slots import Revision, Schedule, Slots, slots_owed
 from monitors.verdict import Run
 from monitors.windows.calendars import AnnouncedWindow
 
-__all__ = ["Durations", "Ledger", "LedgerError", "Schedule", "State", "Totals", "WindowRevision", "upgrade"]
+__all__ = ["Durations", "Ledger", "LedgerError", "Schedule", "Sealed", "State", "Totals", "WindowRevision", "upgrade"]
 
 WRITE_DELAY = 5.0
 """Seconds within which a finished run must be in the ledger."""
@@ -319,6 +322,16 @@ class Ledger:
             number: int = reader.execute("SELECT coalesce(max(revision), 0) FROM windows").fetchone()[0]
         return number
 
+    def add_notice(self, case: str, body: str) -> str:
+        """Add a published message to the archive and return its digest; beside a monitor, too. Raises `LedgerError`."""
+        with self._transaction("correct") as writer:
+            return ledger_notices.add(writer, case, body)
+
+    def notices(self) -> list[Sealed]:
+        """Return every published message in order. Raises `LedgerError`."""
+        with self._snapshot() as reader:
+            return ledger_notices.archive(reader)
+
     def keep_evidence(self, probe: Probe, started: float, verdict_json: str) -> None:
         """Keep what a run looked like: a JSON object whose `verdict` is pass, fail or unknown.
 
@@ -363,7 +376,7 @@ class Ledger:
         if self._writer is None:
             raise LedgerError(f"{self.path} was opened for reading only")
         if purpose == "record" and self._purpose != "record":
-            raise LedgerError(f"{self.path} was opened to correct windows only")
+            raise LedgerError(f"{self.path} was opened for windows and notices only")
         with self._writing:
             if ledger_file.identity(self.path) != self._file:
                 raise LedgerError(f"{self.path} could not be written: the file was moved, removed or replaced")

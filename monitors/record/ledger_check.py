@@ -5,6 +5,7 @@ hours       each is the sum of its minutes
 minutes     no count is negative, and no minute has more runs than slots
 counters    as many verdicts as the minutes at least
 windows     each revision begins before it ends, says who entered it, and is not known before the one it replaces
+notices     each is what was published, and none is missing
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 
-from monitors.record import ledger_counts, ledger_windows
+from monitors.record import ledger_counts, ledger_notices, ledger_windows
 from monitors.record.ledger_windows import WindowRevision
 from monitors.slots import Revision, slots_owed
 
@@ -59,6 +60,7 @@ def problems(connection: sqlite3.Connection, histories: Histories) -> list[str]:
         lambda: _hours(connection, names, histories),
         lambda: _counters(connection, names),
         lambda: _windows(connection),
+        lambda: ledger_notices.problems(connection),
     ]
     return [line for check in checks for line in islice(check(), SHOWN)]
 

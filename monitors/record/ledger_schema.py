@@ -9,6 +9,7 @@
     windows     announced maintenance and its corrections, as revisions that are only ever added
     evidence    what the newest failures and a few other runs looked like
     sightings   whenever a probe begins to pass, to fail or to be silent; incidents are made of them
+    notices     messages that were published, each sealed with those before it
 
 `minutes` is in order of time, so that a batch touches its last pages only, however many probes there are. `hours` is
 in order of probe, so that a year of one probe is one short range. Minutes in which a run failed or could not tell have
@@ -23,7 +24,7 @@ from __future__ import annotations
 import sqlite3
 
 APPLICATION_ID = 0x5069656B  # "Piek" in the header of the file
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 LARGE = ("minutes", "hours")
 """The tables that grow with every run."""
 
@@ -52,6 +53,11 @@ CREATE TABLE sightings (
 ) STRICT;
 CREATE INDEX sightings_by_time ON sightings (at)
 """
+_NOTICES = """
+CREATE TABLE notices (
+    number INTEGER PRIMARY KEY, case_id TEXT NOT NULL, body TEXT NOT NULL, digest TEXT NOT NULL
+) STRICT
+"""
 _SCHEMA = f"""
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE probes (id INTEGER PRIMARY KEY, system TEXT NOT NULL, probe TEXT NOT NULL, UNIQUE (system, probe)) STRICT;
@@ -75,7 +81,8 @@ CREATE TABLE windows (
 ) STRICT;
 CREATE INDEX windows_of_uid ON windows (uid, revision);
 {_EVIDENCE};
-{_SIGHTINGS}
+{_SIGHTINGS};
+{_NOTICES}
 """
 
 _FROM_1 = f"""
@@ -92,7 +99,7 @@ UPDATE windows SET entered_by = 'calendar: unknown file';
 {_SIGHTINGS}
 """
 
-_MIGRATIONS = {1: _FROM_1}
+_MIGRATIONS = {1: _FROM_1, 2: _NOTICES}
 """From which version to the next, by which statements."""
 
 

@@ -246,5 +246,5 @@ def test_a_running_monitor_takes_notice(path: Path) -> None:
 def test_who_corrects_windows_records_no_runs(path: Path) -> None:
     with Ledger.open_to_correct(path) as ledger:
         for attempt in (lambda: ledger.record([run(START)]), lambda: ledger.expect([], START)):
-            with pytest.raises(LedgerError, match="opened to correct windows only"):
+            with pytest.raises(LedgerError, match="opened for windows and notices only"):
                 attempt()
