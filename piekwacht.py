@@ -14,6 +14,7 @@ import loadtests.commands
 import monitors.availability.commands
 import monitors.call_commands
 import monitors.commands
+import monitors.notices.notice_commands
 import monitors.record.ledger_commands
 import monitors.rules.rules_commands
 import monitors.windows.window_commands
@@ -33,6 +34,7 @@ app.command("call")(monitors.call_commands.call)
 app.command("availability")(monitors.availability.commands.availability)
 app.add_typer(monitors.record.ledger_commands.app, name="ledger")
 app.add_typer(monitors.windows.window_commands.app, name="window")
+app.add_typer(monitors.notices.notice_commands.app, name="notice")
 app.add_typer(dashboards.commands.app, name="dashboards")
 app.add_typer(monitors.rules.rules_commands.app, name="rules")
 app.command("demo")(demo.commands.demo)

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from config.channels import MailChannel, Publishing, WebhookChannel
 from config.fields import (
     BaseUrl,
     Duration,
@@ -81,7 +82,7 @@ class Environment(Strict):
     28,000 ports for one destination. Without `accounts` citizens are generated test numbers, as the replica knows.
     `trunks` and `asterisks` are ways for calls: a probe that calls runs only where the one that it names is there, and
     every `call_interval` instead of `probe_interval`. `call_register` is the folder in which all processes of a machine
-    count their calls; without it, one of the user's.
+    count their calls; without it, one of the user's. `notices` is where messages to the public go.
     """
 
     title: str
@@ -97,6 +98,7 @@ class Environment(Strict):
     asterisks: dict[Identifier, Asterisk] = Field(default={})
     call_interval: Duration | None = None
     call_register: FilePath | None = None
+    notices: Publishing = Publishing()
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Make sure that it is said where the test accounts and the passwords are."""
@@ -105,6 +107,11 @@ class Environment(Strict):
             wanted.append((("accounts", "secret"), self.accounts.secret))
         wanted += [(("trunks", name, "password"), trunk.password) for name, trunk in self.trunks.items()]
         wanted += [(("asterisks", name, "password"), each.password) for name, each in self.asterisks.items()]
+        for name, channel in self.notices.channels.items():
+            if isinstance(channel, WebhookChannel):
+                wanted.append((("notices", "channels", name, "token"), channel.token))
+            if isinstance(channel, MailChannel):
+                wanted.append((("notices", "channels", name, "password"), channel.password))
         known = f"one of secrets: {', '.join(self.secrets)}" if self.secrets else "secrets that name where it is"
         yield from (Contradiction(path, known) for path, name in wanted if name and name not in self.secrets)
 

@@ -185,6 +185,7 @@ _PHRASES = {
     "too_short": "at least {min_length} entries, not {actual_length}",
     "too_long": "at most {max_length} entries, not {actual_length}",
     "literal_error": "one of: {expected}",
+    "enum": "one of: {expected}",
 }
 
 

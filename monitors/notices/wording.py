@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from babel.dates import format_datetime
 from babel.lists import format_list
 from jinja2 import Environment, StrictUndefined
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from config.fields import Instant
 from config.hours import ZONE
@@ -48,11 +48,16 @@ GAPS: Mapping[str, Words] = {
     "next": Words(nl="moment van het volgende bericht", en="moment of the next message"),
     "emergency": Words(nl="mag de noodprocedure worden gebruikt", en="may the emergency procedure be used"),
     "expected_end": Words(nl="wanneer is het klaar", en="when will it be ready"),
+    "ended": Words(nl="het is nog niet voorbij", en="it is not over yet"),
 }
 """What is asked for where a fact is missing that must be told."""
 
 _OPEN, _CLOSE = "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}", "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"
 _FILL_IN = Words(nl="vul in", en="fill in")
+
+
+Known = Annotated[Words | None, BeforeValidator(lambda value: None if value == {"nl": "", "en": ""} else value)]
+"""Words, or what a person left as it was in the file of a draft."""
 
 
 class Entered(Strict):
@@ -62,13 +67,13 @@ class Entered(Strict):
     used.
     """
 
-    processes: Words | None = None
-    changes: Words | None = None
-    cause: Words | None = None
-    news: Words | None = None
+    processes: Known = None
+    changes: Known = None
+    cause: Known = None
+    news: Known = None
     expected_end: Instant | Literal["unknown"] | None = None
-    workaround: Words | None = None
-    messages: Words | None = None
+    workaround: Known = None
+    messages: Known = None
     emergency: bool | None = Field(default=None, strict=True)
 
 
@@ -111,7 +116,7 @@ class Line(Strict):
         missing = self.gap or (self.must if not facts.get(self.must) else "")
         if not missing:
             return _fill(self.nl if language == "nl" else self.en, facts)
-        gap = f"{_OPEN}{_FILL_IN.of(language)}: {GAPS[missing].of(language)}{_CLOSE}"
+        gap = _gap(missing, language)
         if self.gap:
             return gap
         return _fill(self.nl if language == "nl" else self.en, {**facts, missing: gap})
@@ -180,8 +185,8 @@ def _told(
     for name, at in (("began", observed.began), ("start", observed.start)):
         if at is not None:
             yield name, moment(at, language)
-    if observed.ended is not None:
-        yield "ended", moment(observed.ended, language, after=observed.began)
+    ended = observed.ended
+    yield "ended", _gap("ended", language) if ended is None else moment(ended, language, after=observed.began)
     if observed.start is not None and observed.end is not None:
         yield "end", moment(observed.end, language, after=observed.start)
         yield "end_in_full", moment(observed.end, language)
@@ -219,6 +224,10 @@ def duration(seconds: float, language: Language) -> str:
         if count:
             parts.append(f"{count} {(one if count == 1 else more).of(language)}")
     return format_list(parts[:2], locale=language)
+
+
+def _gap(name: str, language: Language) -> str:
+    return f"{_OPEN}{_FILL_IN.of(language)}: {GAPS[name].of(language)}{_CLOSE}"
 
 
 _environment = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701 - plain text

@@ -17,10 +17,9 @@ from monitors.availability.accounting import Account, account
 from monitors.availability.books import Books
 from monitors.availability.periods import midnight
 from monitors.availability.timeline import Stretch, at_edges
-from monitors.incidents import Incident, classified, incidents
+from monitors.incidents import classified
 from monitors.record.ledger import Ledger
-from monitors.record.totals import Probe
-from monitors.sightings import Sighting, faded
+from monitors.seen import incidents_of
 from monitors.web.status_page.view import DAYS, Facts
 
 HISTORY_AGE = 60.0
@@ -56,7 +55,7 @@ class Reader:
         if not 0 <= now - self._counted_at < HISTORY_AGE:
             self._history = {name: self._count(name, now, books) for name in systems}
             self._counted_at = now
-        found, latest = self._incidents(first, now)
+        found, latest = incidents_of(self._ledger, systems, first * 60.0, now)
         return Facts(
             now=now,
             zone=ZONE,
@@ -71,14 +70,6 @@ class Reader:
             incidents=[classified(each, timelines[each.system], now) for each in found],
             windows=[window for window in self._ledger.windows() if window.kind != "hours"],
         )
-
-    def _incidents(self, first: int, now: float) -> tuple[list[Incident], dict[Probe, Sighting]]:
-        """Return the incidents since a minute, and what is said of each probe now."""
-        sightings = self._ledger.sightings(first * 60.0)
-        heard = {(self._ledger.vantage, *probe): state.last_run for probe, state in self._ledger.states().items()}
-        sightings += faded(sightings, heard, self._ledger.intervals(), now)
-        latest = {(each.system, each.probe): each for each in sightings}
-        return incidents(sightings, self._configuration.systems), latest
 
     def _count(self, name: str, now: float, books: Books) -> _History:
         objective, end, today = self._configuration.systems[name].objective, int(now // 60) + 1, _today(now)

@@ -1,0 +1,270 @@
+"""`piekwacht notice`: from what the monitor saw to a message that was published, delivered and archived."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socketserver
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from config.hours import ZONE
+from monitors.record.ledger import Ledger, Schedule
+from monitors.verdict import Pass
+from monitors.windows.calendars import AnnouncedWindow
+from piekwacht import app
+from tests.conftest import ROOT
+from tests.monitors.records import BAD, HOME, run
+from tests.monitors.records import sql as behind_its_back
+
+NOW = time.time()
+BEGAN = NOW // 15 * 15 - 1200
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    """Make a monitor's record: the home page fails since 20 minutes ago, and work is announced two days ahead."""
+    path = tmp_path / "ledger.sqlite"
+    with Ledger.open(path) as record:
+        record.expect([Schedule(*HOME, 15.0, 3.0)], BEGAN - 600)
+        slots = [BEGAN - 597 + 15 * number for number in range(120)]
+        record.record([run(at, BAD if at >= BEGAN else Pass()) for at in slots])
+        start = NOW + 2 * 86_400
+        window = AnnouncedWindow(start, start + 3600, "release-1", "planned", ("website",), "Release")
+        record.add_window(window, NOW - 60, by="calendar: releases.ics", why="")
+    return path
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """Copy the project's configuration, to change it."""
+    target = tmp_path / "config"
+    shutil.copytree(ROOT / "config", target, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    return target
+
+
+def channels(config: Path, **more: Any) -> None:
+    """Give the local environment channels."""
+    path = config / "environments" / "local.yaml"
+    data = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump(data | {"notices": more}))
+
+
+def notice(*arguments: object, answer: str = "") -> Result:
+    return CliRunner().invoke(app, ["notice", *map(str, arguments)], input=answer)
+
+
+def case_of(ledger: Path, config: Path) -> str:
+    rows = json.loads(notice("due", "--ledger", ledger, "--config", config, "--json").stdout)
+    return next(row["case"] for row in rows if row["rule"] == "N5")
+
+
+def drafted(ledger: Path, config: Path, tmp_path: Path, **facts: Any) -> Path:
+    """Write the draft of the message that is due, and fill it in."""
+    file = tmp_path / "message.yaml"
+    result = notice("draft", case_of(ledger, config), "--out", file, "--ledger", ledger, "--config", config)
+    assert result.exit_code == 0, result.output
+    data = yaml.safe_load(file.read_text())
+    data["facts"] |= {"processes": {"nl": "de website", "en": "the website"}, **facts}
+    file.write_text(yaml.safe_dump(data, allow_unicode=True))
+    return file
+
+
+def test_due_names_what_is_owed_and_until_when(ledger: Path, config: Path) -> None:
+    """The disruption is overdue after 15 minutes; the announcement, entered two days ahead, was overdue at once."""
+    result = notice("due", "--ledger", ledger, "--config", config, "--json")
+    rows = json.loads(result.stdout)
+    assert result.exit_code == 1
+    found = {(row["rule"], row["kind"]): row for row in rows}
+    assert found["N5", "disruption"]["overdue"]
+    assert found["N1", "planned"]["overdue"]
+    assert found["N4", "maintenance-ended"]["foreseen"]
+    assert datetime.fromisoformat(found["N5", "disruption"]["since"]).timestamp() == pytest.approx(BEGAN + 3, abs=60)
+
+
+def test_a_draft_asks_and_never_replaces_a_file(ledger: Path, config: Path, tmp_path: Path) -> None:
+    """Left as it is, it is valid, and says what is missing in both languages."""
+    file = tmp_path / "message.yaml"
+    arguments = ["draft", case_of(ledger, config), "--out", file, "--ledger", ledger, "--config", config]
+    assert notice(*arguments).exit_code == 0
+    again = notice(*arguments)
+    assert (again.exit_code, again.stderr.strip()) == (2, f"{file} cannot be written: File exists")
+    bare = notice("publish", file, "--by", "J. Jansen", "--ledger", ledger, "--config", config, "--yes")
+    assert bare.exit_code == 2
+    assert f"{file}: still to be filled in: wat wordt geraakt" in bare.stderr
+    assert f"{file}: still to be filled in: what is affected" in bare.stderr
+    with Ledger.open(ledger, read_only=True) as record:
+        assert record.notices() == []
+
+
+def test_a_message_is_shown_confirmed_archived_and_delivered(ledger: Path, config: Path, tmp_path: Path) -> None:
+    """Afterwards the next one is due at the moment that it named, and the archive is sound."""
+    channels(config, channels={"site": {"kind": "folder", "path": str(tmp_path / "site")}})
+    file = drafted(ledger, config, tmp_path)
+    where = ["--ledger", ledger, "--config", config]
+    refused = notice("publish", file, "--by", "J. Jansen", *where, answer="n\n")
+    assert (refused.exit_code, "Nothing was published." in refused.stderr) == (2, True)
+    result = notice("publish", file, "--by", "J. Jansen", *where, answer="y\n")
+    assert result.exit_code == 0, result.output
+    assert "Storing: belastingdienst.nl" in result.stdout
+    assert "Disruption: belastingdienst.nl" in result.stdout
+    texts = sorted(path.name for path in (tmp_path / "site").iterdir())
+    assert [name.rpartition("disruption.")[2] for name in texts] == ["en.txt", "json", "nl.txt"]
+    archived = json.loads((tmp_path / "site" / texts[1]).read_text())
+    assert archived["facts"]["began"]["origin"] == "observed"
+    assert archived["facts"]["processes"] == {"value": "the website", "origin": "entered"}
+    rows = json.loads(notice("due", *where, "--json").stdout)
+    assert [row["rule"] for row in rows if row["case"] == archived["case"]] == ["N8"]
+    assert CliRunner().invoke(app, ["ledger", "check", "--ledger", str(ledger)]).exit_code == 0
+
+
+def test_a_draft_says_everything_that_is_wrong_at_once(ledger: Path, config: Path, tmp_path: Path) -> None:
+    """A next moment that was promised sooner, and an end while the probes fail."""
+    file = drafted(ledger, config, tmp_path)
+    data = yaml.safe_load(file.read_text())
+    late = (datetime.fromtimestamp(NOW, ZONE) + timedelta(hours=3)).isoformat(timespec="minutes")
+    file.write_text(yaml.safe_dump(data | {"kind": "ended", "next_moment": late}))
+    result = notice("publish", file, "--by", "J. Jansen", "--yes", "--ledger", ledger, "--config", config)
+    assert result.exit_code == 2
+    assert "it has not ended: the probes do not pass yet" in result.stderr
+    assert "at the latest, as was promised" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"kind": "gossip"}, "kind: found \"gossip\", expected one of: 'planned', 'repair'"),
+        ({"kind": "planned"}, "kind: found 'planned', expected one of: disruption, emergency, ended"),
+        ({"facts": {"processes": {"nl": "alleen dit"}}}, "facts.processes: found nothing, expected the key 'en'"),
+        ({"next_moment": "soon"}, 'next_moment: found "soon", expected a time with its offset'),
+    ],
+)
+def test_a_broken_draft_names_the_line(
+    ledger: Path, config: Path, tmp_path: Path, change: dict[str, Any], said: str
+) -> None:
+    """As every file of the project does."""
+    file = drafted(ledger, config, tmp_path)
+    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | change))
+    result = notice("publish", file, "--by", "J. Jansen", "--yes", "--ledger", ledger, "--config", config)
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+@contextmanager
+def listening(server: socketserver.BaseServer) -> Iterator[None]:
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_webhook_that_refuses_gets_it_later(ledger: Path, config: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    """The message is in the archive all the same; exit 1 says that a channel did not take it."""
+    taken: list[tuple[str | None, dict[str, Any]]] = []
+    answers = [503, 200]
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            taken.append((self.headers["Authorization"], body))
+            self.send_response(answers[len(taken) - 1])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+    address = f"http://127.0.0.1:{server.server_address[1]}/notices"
+    channels(config, channels={"trade": {"kind": "webhook", "url": address, "token": "hook"}})
+    path = config / "environments" / "local.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"secrets": {"hook": "env:HOOK_TOKEN"}}))
+    monkeypatch.setenv("HOOK_TOKEN", "s3cret")
+    where = ["--ledger", ledger, "--config", config]
+    with listening(server):
+        result = notice("publish", drafted(ledger, config, tmp_path), "--by", "J. Jansen", "--yes", *where)
+        assert result.exit_code == 1
+        assert "trade: not delivered: HTTP status 503" in result.stderr
+        assert notice("deliver", 1, *where).exit_code == 0
+    assert [said for said, _ in taken] == ["Bearer s3cret"] * 2
+    assert taken[0][1] == taken[1][1]
+    assert taken[0][1]["number"] == 1
+    assert "s3cret" not in result.output
+
+
+def test_a_mail_holds_both_languages(ledger: Path, config: Path, tmp_path: Path) -> None:
+    """Dutch first; the subject names both titles; the digest is in a header."""
+    mails: list[str] = []
+
+    class Post(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.wfile.write(b"220 here\r\n")
+            while line := self.rfile.readline():
+                word = line[:4].upper().strip()
+                if word == b"DATA":
+                    self.wfile.write(b"354 go on\r\n")
+                    text = b""
+                    while not text.endswith(b"\r\n.\r\n"):
+                        text += self.rfile.readline()
+                    mails.append(text.decode())
+                self.wfile.write(b"221 bye\r\n" if word == b"QUIT" else b"250 fine\r\n")
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+    server = Server(("127.0.0.1", 0), Post)
+    mail = {
+        "kind": "mail",
+        "server": f"127.0.0.1:{server.server_address[1]}",
+        "sender": "monitor@example.nl",
+        "recipients": ["staff@example.nl"],
+        "security": "none",
+    }
+    channels(config, channels={"staff": mail})
+    with listening(server):
+        arguments = ["--by", "J. Jansen", "--yes", "--ledger", ledger, "--config", config]
+        result = notice("publish", drafted(ledger, config, tmp_path), *arguments)
+    assert result.exit_code == 0, result.output
+    [text] = mails
+    assert "Subject: Storing: belastingdienst.nl / Disruption: belastingdienst.nl" in text
+    assert text.index("Deze storing raakt") < text.index("This affects")
+    with Ledger.open(ledger, read_only=True) as record:
+        assert f"X-Piekwacht-Digest: {record.notices()[0].digest}" in text.replace("\r\n ", " ")
+
+
+def test_nothing_goes_out_by_itself_unless_the_configuration_says_so(
+    ledger: Path, config: Path, tmp_path: Path
+) -> None:
+    """And then only what needs nobody: 'under investigation', once."""
+    where = ["--ledger", ledger, "--config", config]
+    assert notice("automatic", *where).exit_code == 0
+    assert notice("list", *where[:2]).stdout.strip() == "Nothing was published."
+    channels(config, channels={"site": {"kind": "folder", "path": str(tmp_path / "site")}}, automatic=["investigating"])
+    for _ in range(2):
+        assert notice("automatic", *where).exit_code == 0
+    archive = json.loads(notice("list", *where[:2], "--json").stdout)
+    assert [(message["kind"], message["by"]) for message in archive] == [("investigating", "automatic")]
+
+
+def test_the_archive_is_exported_whole_and_a_change_is_found(ledger: Path, config: Path, tmp_path: Path) -> None:
+    """Both texts and the JSON of every message; `ledger check` names the one that was changed."""
+    arguments = ["--by", "J. Jansen", "--yes", "--ledger", ledger, "--config", config]
+    assert notice("publish", drafted(ledger, config, tmp_path), *arguments).exit_code == 0
+    assert notice("export", "--out", tmp_path / "out", "--ledger", ledger).exit_code == 0
+    assert len(list((tmp_path / "out").iterdir())) == 3
+    behind_its_back(ledger, "UPDATE notices SET body = replace(body, 'website', 'webshop')")
+    checked = CliRunner().invoke(app, ["ledger", "check", "--ledger", str(ledger)])
+    assert (checked.exit_code, "notice 1: changed since it was published" in checked.output) == (1, True)
