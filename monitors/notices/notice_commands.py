@@ -295,7 +295,7 @@ def _compose(
     by: str,
     channels: tuple[str, ...],
 ) -> Message:
-    """Show a draft in both languages and return its message, or say everything that is wrong with it and exit with 2."""
+    """Show a draft in both languages and return its message; exit with 2 and everything that is wrong with it."""
     from monitors.notices.draft import NotReadyError, message, wording
     from monitors.notices.wording import LANGUAGES
 
