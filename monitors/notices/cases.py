@@ -37,21 +37,18 @@ def subjects(
     incidents: Collection[Incident],
     messages: Iterable[Message],
     timelines: Mapping[str, Sequence[Stretch]],
+    since: float,
     now: float,
 ) -> list[Subject]:
-    """Return every subject that is not long over: windows first, then disruptions, each in order of time.
+    """Return every subject that was not over at `since`: windows first, then disruptions, each in order of time.
 
-    `timelines` are the classes of the minutes of each system, as far back as subjects are wanted: a window or an
-    incident that ended before they begin is left out.
+    `timelines` are the classes of the minutes of each system, from `since` at least until `now`.
     """
     said: dict[str, list[Published]] = {}
     for message in messages:
         said.setdefault(message.case, []).append(message.published())
-    begin = min((stretches[0][0] * 60.0 for stretches in timelines.values() if stretches), default=now)
-    return [
-        *(each for each in _windows(history, said, timelines, now) if _end(each.case) >= begin),
-        *(each for each in _disruptions(incidents, said) if _end(each.case) >= begin),
-    ]
+    found = [*_windows(history, said, timelines, now), *_disruptions(incidents, said)]
+    return [each for each in found if _end(each.case) >= since]
 
 
 def case_id(system: str, began: float) -> str:

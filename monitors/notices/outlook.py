@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from config import Configuration
 from monitors.availability.books import Books
-from monitors.incidents import classified
+from monitors.availability.timeline import Stretch
+from monitors.incidents import Incident, classified
 from monitors.notices.cases import Subject, subjects
 from monitors.notices.message import Message
 from monitors.notices.protocol import Due, Promise, dues
 from monitors.record.ledger import Ledger, Sealed
 from monitors.seen import incidents_of
 
-BEHIND = 14 * 1440
-"""Minutes that are looked back: what was over before is not told any more."""
+BEHIND = 14 * 86_400.0
+"""Seconds that are looked back: what was over before is not told any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +30,26 @@ class Outlook:
 
 
 def everything(ledger: Ledger, configuration: Configuration, now: float) -> list[Outlook]:
-    """Return every subject of the last `BEHIND` minutes and of the future. Raises `LedgerError`."""
+    """Return every subject of the last `BEHIND` seconds and of the future. Raises `LedgerError`."""
     end = int(now // 60) + 1
-    start = end - BEHIND
+    start = int((now - BEHIND) // 60)
     books = Books([ledger], configuration, start, end, now)
     timelines = {name: books.timeline(name, start, end) for name in configuration.systems}
     found, _ = incidents_of(ledger, configuration.systems, start * 60.0, now)
     incidents = [classified(each, timelines[each.system], now) for each in found]
+    return outlooks(ledger, configuration, incidents, timelines, now)
+
+
+def outlooks(
+    ledger: Ledger,
+    configuration: Configuration,
+    incidents: Collection[Incident],
+    timelines: Mapping[str, Sequence[Stretch]],
+    now: float,
+) -> list[Outlook]:
+    """Return the same from incidents and classes of minutes that are known already. Raises `LedgerError`."""
     messages = [message_of(sealed) for sealed in ledger.notices()]
-    seen = subjects(ledger.window_history(), incidents, messages, timelines, now)
+    seen = subjects(ledger.window_history(), incidents, messages, timelines, now - BEHIND, now)
     return [_outlook(each, configuration, messages, now) for each in seen]
 
 

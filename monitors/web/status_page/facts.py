@@ -18,6 +18,7 @@ from monitors.availability.books import Books
 from monitors.availability.periods import midnight
 from monitors.availability.timeline import Stretch, at_edges
 from monitors.incidents import classified
+from monitors.notices.outlook import outlooks, urgent
 from monitors.record.ledger import Ledger
 from monitors.seen import incidents_of
 from monitors.web.status_page.view import DAYS, Facts
@@ -56,6 +57,7 @@ class Reader:
             self._history = {name: self._count(name, now, books) for name in systems}
             self._counted_at = now
         found, latest = incidents_of(self._ledger, systems, first * 60.0, now)
+        known = [classified(each, timelines[each.system], now) for each in found]
         return Facts(
             now=now,
             zone=ZONE,
@@ -67,7 +69,8 @@ class Reader:
             days={name: each.days for name, each in self._history.items()},
             rolling={name: each.rolling for name, each in self._history.items()},
             year={name: each.year for name, each in self._history.items()},
-            incidents=[classified(each, timelines[each.system], now) for each in found],
+            incidents=known,
+            notices=urgent(outlooks(self._ledger, self._configuration, known, timelines, now)),
             windows=[window for window in self._ledger.windows() if window.kind != "hours"],
         )
 

@@ -5,7 +5,7 @@ The model is also the JSON twin of the page: `Page.model_json_schema()` is its s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -18,6 +18,8 @@ from config.source import Strict
 from journeys import Reason
 from monitors.availability.accounting import Account, ratio
 from monitors.incidents import Incident
+from monitors.notices.outlook import Outlook
+from monitors.notices.protocol import Kind, Rule
 from monitors.record.totals import Probe
 from monitors.sightings import Seen, Sighting
 from monitors.verdict import Cause, Window
@@ -60,7 +62,8 @@ class Facts:
 
     By system: the kind of time now and since when, the account of each day of the strip (oldest first), of the last 30
     days, and of this year with what is still to come of it. `sightings` holds what this vantage point says of each
-    probe now. `incidents` are all that touch the days of the strip.
+    probe now. `incidents` are all that touch the days of the strip. `notices` are what people must be told, the most
+    urgent first.
     """
 
     now: float
@@ -74,6 +77,7 @@ class Facts:
     rolling: Mapping[str, Account]
     year: Mapping[str, Account]
     incidents: Sequence[Incident]
+    notices: Sequence[Outlook]
     windows: Sequence[AnnouncedWindow]
 
 
@@ -143,6 +147,17 @@ class IncidentRow(Strict):
     seen_by: tuple[str, ...] = Field(description="The vantage points that saw it.")
 
 
+class NoticeRow(Strict):
+    """One message that people must be told."""
+
+    case: str = Field(description="What it is about: the id of a window or of a disruption.")
+    systems: tuple[str, ...] = Field(description="By id; the first leads.")
+    rule: Rule = Field(description="Of the customs' communication protocol.")
+    kind: Kind
+    deadline: datetime
+    overdue: bool
+
+
 class WindowRow(Strict):
     """One announced window."""
 
@@ -163,6 +178,7 @@ class Page(Strict):
     incidents: tuple[IncidentRow, ...] = Field(
         description="Open ones, oldest first; then those of the last 14 days, newest first."
     )
+    notices: tuple[NoticeRow, ...] = Field(description="Messages that are due now, the most urgent first.")
     windows: tuple[WindowRow, ...] = Field(description="Under way and announced for the next 60 days.")
 
     @property
@@ -182,6 +198,7 @@ def view(facts: Facts) -> Page:
         vantage=facts.vantage,
         owners=tuple(OwnerGroup(id=owner.id, name=owner.name, systems=tuple(rows)) for owner, rows in owners.values()),
         incidents=tuple(_incident(each, facts) for each in _shown(facts)),
+        notices=tuple(_notices(facts)),
         windows=tuple(
             _window(each, facts)
             for each in sorted(facts.windows)
@@ -294,6 +311,20 @@ def _incident(incident: Incident, facts: Facts) -> IncidentRow:
         reopened=incident.reopened,
         seen_by=incident.seen_by,
     )
+
+
+def _notices(facts: Facts) -> Iterator[NoticeRow]:
+    for item in facts.notices:
+        for due in item.dues:
+            if due.since <= facts.now:
+                yield NoticeRow(
+                    case=item.subject.id,
+                    systems=item.subject.systems,
+                    rule=due.rule,
+                    kind=due.kind,
+                    deadline=_moment(due.deadline, facts),
+                    overdue=due.overdue(facts.now),
+                )
 
 
 def _window(window: AnnouncedWindow, facts: Facts) -> WindowRow:

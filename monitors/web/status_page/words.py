@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from babel.dates import format_date, format_datetime, format_time
 
 from journeys import Reason
+from monitors.notices.protocol import Kind
 from monitors.probes.phone.classes import table
 from monitors.verdict import Cause, Window
 from monitors.web.status_page.view import Level, State
@@ -145,6 +146,20 @@ STRIP_RULE = Text(
     "gemeten, of gesloten.",
 )
 
+NOTICES: Mapping[Kind, Text] = {
+    Kind.PLANNED: Text("announce planned maintenance", "gepland onderhoud aankondigen"),
+    Kind.REPAIR: Text("announce a repair", "herstelwerk aankondigen"),
+    Kind.WITHDRAWN: Text("say that maintenance is cancelled", "melden dat onderhoud niet doorgaat"),
+    Kind.OVERRUN: Text("say that maintenance takes longer", "melden dat onderhoud langer duurt"),
+    Kind.MAINTENANCE_ENDED: Text("say that maintenance has ended", "melden dat onderhoud klaar is"),
+    Kind.INVESTIGATING: Text("say that it is under investigation", "melden dat het in onderzoek is"),
+    Kind.DISRUPTION: Text("tell of the disruption", "de storing melden"),
+    Kind.UPDATE: Text("say how it goes on", "melden hoe het nu staat"),
+    Kind.EMERGENCY: Text("permit the emergency procedure", "de noodprocedure toestaan"),
+    Kind.ENDED: Text("say that the disruption has ended", "melden dat de storing voorbij is"),
+}
+"""What is to be done when a message is due."""
+
 PHRASES: Mapping[str, Text] = {
     "title": Text("Status of the systems", "Status van de systemen"),
     "skip": Text("Skip to the systems", "Naar de systemen"),
@@ -211,6 +226,10 @@ PHRASES: Mapping[str, Text] = {
     "open": Text("open", "loopt nog"),
     "reopened_once": Text("came back once", "kwam één keer terug"),
     "reopened": Text("came back {count} times", "kwam {count} keer terug"),
+    "notices": Text("To be told now", "Nu te melden"),
+    "no_notices": Text("Nobody has to be told anything now.", "Er is nu niets te melden."),
+    "by": Text("by", "uiterlijk"),
+    "overdue": Text("overdue", "te laat"),
     "windows": Text("Planned work ahead", "Gepland werk"),
     "no_windows": Text(
         "No work is announced for the next 60 days.", "Voor de komende 60 dagen is geen werk aangekondigd."

@@ -38,7 +38,7 @@ def found(
     now: float = NOON + 600,
 ) -> list[Subject]:
     timelines = {"website": kinds or QUIET, "portal": QUIET}
-    return subjects(history or [], incidents or [], messages or [], timelines, now)
+    return subjects(history or [], incidents or [], messages or [], timelines, MONDAY * 60.0, now)
 
 
 def test_a_disruption_is_a_case_with_the_name_of_its_system_and_beginning() -> None:

@@ -13,6 +13,9 @@ from config import Configuration, Owner, System
 from journeys import Reason
 from monitors.availability.accounting import Account, Counts
 from monitors.incidents import Incident
+from monitors.notices.cases import Subject, case_id
+from monitors.notices.outlook import Outlook
+from monitors.notices.protocol import Disruption, Promise, dues
 from monitors.sightings import Seen, Sighting
 from monitors.verdict import Cause, Window
 from monitors.web.status_page.view import DAYS, Facts
@@ -43,6 +46,7 @@ def facts(configuration: Configuration, **changes: Any) -> Facts:
         rolling={name: account(name, number, 30) for number, name in enumerate(systems)},
         year={name: account(name, number, 70) for number, name in enumerate(systems)},
         incidents=INCIDENTS,
+        notices=[item for each in INCIDENTS[:1] for item in notices(configuration, each)],
         windows=WINDOWS,
     )
     return replace(known, **changes)
@@ -132,6 +136,15 @@ INCIDENTS = [
     an_incident("digid-sms", _NOW - 8 * DAY, 240, Reason.CODE_REJECTED),
     an_incident("waiting-room", _NOW - 30 * DAY, 3600, Reason.WAITING_ROOM),
 ]
+
+
+def notices(configuration: Configuration, incident: Incident) -> list[Outlook]:
+    """Return what people must be told of an incident of which nobody said anything."""
+    owner = configuration.owner_of[incident.system]
+    promise = Promise(owner.notices, configuration.office_hours(incident.system))
+    case = Disruption(incident.began, incident.began, incident.began, incident.ended)
+    subject = Subject(case_id(incident.system, incident.began), (incident.system,), case, incident=incident)
+    return [Outlook(subject, promise, dues(case, promise, _NOW), [])]
 
 
 def window(

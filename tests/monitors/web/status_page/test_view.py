@@ -180,3 +180,12 @@ def test_the_schema_is_written_down(golden: Callable[[str, str], None]) -> None:
     """docs/status.schema.json is the schema of the twin."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Page.model_json_schema(mode="serialization")}
     golden(str(SCHEMA), json.dumps(schema, indent=2, ensure_ascii=False) + "\n")
+
+
+def test_what_people_must_be_told_is_shown_until_it_was_told(configuration: Configuration) -> None:
+    """Overdue after a quarter of an hour; what is only foreseen is not shown."""
+    [row] = view(sample.facts(configuration)).notices
+    assert (row.systems, row.rule, row.kind, row.overdue) == (("access-service",), "N5", "disruption", True)
+    [item] = sample.facts(configuration).notices
+    later = replace(item, dues=[replace(item.dues[0], since=NOW.timestamp() + 60)])
+    assert view(sample.facts(configuration, notices=[later])).notices == ()
