@@ -1,0 +1,147 @@
+"""What was seen during a replay, and whether it is what had to be noticed. Pure.
+
+Every time is in seconds since the beginning of the replay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from demo.incidents.script import Detection, Script
+
+LATE = 10.0
+"""Seconds that a run itself may take: it is seen when it is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event of the course, when it was carried out."""
+
+    at: float
+    says: str
+    on: str = ""
+    off: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """A probe that began to fail, with the reason, or to pass."""
+
+    at: float
+    probe: str
+    passing: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A notification that was delivered: to whom, and which alerts of which systems."""
+
+    at: float
+    receiver: str
+    text: str
+    firing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A check of status 200, and whether it was content."""
+
+    at: float
+    system: str
+    good: bool
+
+
+@dataclass
+class Chronicle:
+    """Everything that was seen. `every` is how often each probe runs; `summary` is that of the load test."""
+
+    length: float
+    every: Mapping[str, float]
+    happened: list[Happened] = field(default_factory=list)
+    turned: list[Turned] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
+    summary: Mapping[str, Any] | None = None
+    accounts: Sequence[Mapping[str, Any]] = ()
+    notices: Sequence[Mapping[str, Any]] = ()
+
+    def failing(self, probe: str) -> Iterator[tuple[float, float, str]]:
+        """Yield from when until when a probe failed, and why first."""
+        begun: Turned | None = None
+        for each in self.turned:
+            if each.probe != probe:
+                continue
+            if not each.passing:
+                begun = begun or each
+            elif begun is not None:
+                yield begun.at, each.at, begun.reason
+                begun = None
+        if begun is not None:
+            yield begun.at, self.length, begun.reason
+
+    def lasting(self) -> Iterator[tuple[str, float, float]]:
+        """Yield each fault with its beginning and end."""
+        for each in self.happened:
+            if each.on:
+                ends = (other.at for other in self.happened if other.off == each.on and other.at > each.at)
+                yield each.on, each.at, next(ends, self.length)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that had to be seen, and whether it was."""
+
+    passed: bool
+    what: str
+    seen: str
+
+
+def findings(script: Script, chronicle: Chronicle) -> list[Finding]:
+    """Return every finding: detections, what was to stay untouched, and the load test."""
+    found = [_detected(each, chronicle) for each in script.expect]
+    found += [_untouched(probe, chronicle) for probe in script.untouched]
+    if script.load is not None and chronicle.summary is not None:
+        outcome = chronicle.summary["outcome"]
+        wanted = "failed" if script.load.fails else "passed"
+        reasons = "; ".join(chronicle.summary["reasons"])
+        found.append(
+            Finding(
+                outcome == wanted, f"the load test {wanted}", f"it {outcome}: {reasons}" if reasons else f"it {outcome}"
+            )
+        )
+    return found
+
+
+def _detected(wanted: Detection, chronicle: Chronicle) -> Finding:
+    what = f"{wanted.probe} sees {wanted.after} within {wanted.within} runs, as {' or '.join(wanted.reasons)}"
+    began = next((each.at for each in chronicle.happened if each.on == wanted.after), None)
+    if began is None:
+        return Finding(False, what, "the fault did not begin")
+    every = chronicle.every[wanted.probe]
+    ends = next(end for name, _, end in chronicle.lasting() if name == wanted.after)
+    # A probe that failed already fails on: what counts is whether it fails for this while the fault lasts.
+    stretches = [each for each in chronicle.failing(wanted.probe) if each[1] > began and each[0] < ends + LATE]
+    if not stretches:
+        return Finding(False, what, "it passed")
+    at, _, reason = stretches[0]
+    after = max(0.0, at - began)
+    good = after <= wanted.within * every + LATE and bool(set(reason.split(", ")) & set(wanted.reasons))
+    return Finding(good, what, f"{reason} after {after:.1f} s, that is {after / every:.1f} runs")
+
+
+def _untouched(probe: str, chronicle: Chronicle) -> Finding:
+    failed = list(chronicle.failing(probe))
+    said = f"it failed at {failed[0][0]:.0f} s: {failed[0][2]}" if failed else "it did"
+    return Finding(not failed, f"{probe} passes from the beginning to the end", said)
+
+
+def blind(chronicle: Chronicle) -> Mapping[str, tuple[int, int]]:
+    """Return for each system how many checks of status 200 were content, of how many."""
+    found: dict[str, tuple[int, int]] = {}
+    for each in chronicle.asked:
+        good, every = found.get(each.system, (0, 0))
+        found[each.system] = good + each.good, every + 1
+    return found

@@ -1,0 +1,104 @@
+"""`piekwacht incident`: the two historical incidents, replayed."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from config.commands import ConfigOption, Exit, JsonOption, choose, load_or_exit
+
+app = typer.Typer(
+    help="The incidents that Piekwacht was written after, replayed against the replica.", no_args_is_help=True
+)
+
+
+@app.command("list")
+def show() -> None:
+    """List the incidents that can be replayed."""
+    from demo.incidents.script import names, script
+
+    for name in names():
+        typer.echo(f"{name:<16} {script(name).title}")
+
+
+@app.command()
+def replay(
+    name: Annotated[str, typer.Argument(help="Which one; `piekwacht incident list` names them.", metavar="NAME")],
+    seconds: Annotated[
+        float | None, typer.Option(min=60, max=7200, help="How long it takes (default: as its script says).")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for everything that is written.")] = Path("build/incident"),
+    config: ConfigOption = Path("config"),
+    as_json: JsonOption = False,
+) -> None:
+    """Break the replica along the published course of an incident, and see whether it is noticed.
+
+    \b
+    Writes DIR/post-mortem.html and DIR/chronicle.json. Exit code: 0 everything was
+    noticed that had to be, 1 something was not, 2 wrong use or a package of Debian
+    is missing, 3 it was stopped. Talks to 127.0.0.1 only. Examples:
+      piekwacht incident replay march-2023
+      piekwacht incident replay november-2022 --seconds 240
+    """
+    from rich.console import Console
+
+    import journeys
+    from config.files import write_all
+    from demo.alerting import MissingPackageError
+    from demo.commands import end_like_ctrl_c
+    from demo.folder import FolderError
+    from demo.incidents.chronicle import findings
+    from demo.incidents.page import render
+    from demo.incidents.replay import replay as play
+    from demo.incidents.script import FOLDER, names, script
+    from demo.processes import ChildFailedError
+    from staging.faults import Fault
+
+    choose("incident", name, names())
+    configuration = load_or_exit(config, journeys.known_journeys)
+    chosen = script(name)
+    if problems := chosen.problems(configuration, list(Fault), str(FOLDER / f"{name}.yaml")):
+        for problem in problems:
+            typer.echo(str(problem), err=True)
+        raise typer.Exit(Exit.USAGE)
+    console = Console(stderr=as_json)
+    end_like_ctrl_c()
+    try:
+        chronicle = play(
+            chosen,
+            configuration,
+            out,
+            seconds or chosen.length,
+            lambda text: console.print(text, highlight=False, soft_wrap=True),
+        )
+    except (FolderError, MissingPackageError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(Exit.USAGE) from None
+    except ChildFailedError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(Exit.NO) from None
+    except KeyboardInterrupt:
+        with suppress(OSError):
+            typer.echo("Stopped.", err=True)
+        raise typer.Exit(Exit.INVALID) from None
+    found = findings(chosen, chronicle)
+    record = {"title": chosen.title, "findings": [asdict(each) for each in found], **asdict(chronicle)}
+    write_all(
+        {
+            out / "post-mortem.html": render(chosen, chronicle, found),
+            out / "chronicle.json": json.dumps(record, indent=2, default=str) + "\n",
+        }
+    )
+    if as_json:
+        typer.echo(json.dumps(record["findings"], indent=2))
+    for each in found:
+        console.print(
+            f"  {'[green]yes[/]' if each.passed else '[bold red]NO [/]'}  {each.what}: {each.seen}", soft_wrap=True
+        )
+    console.print(f"\n{out}/post-mortem.html", highlight=False)
+    raise typer.Exit(Exit.GOOD if all(each.passed for each in found) else Exit.NO)
