@@ -1,6 +1,6 @@
 """What people do, as generators without I/O; each journey is written once and used by load tests and probes alike."""
 
-from journeys import login, returns, waiting_room, website
+from journeys import brokered, citizens, login, returns, staff, waiting_room, website
 from journeys.core import (
     Action,
     Citizen,
@@ -39,7 +39,9 @@ __all__ = [
     "Response",
     "Think",
     "Wait",
+    "brokered",
     "check",
+    "citizens",
     "definitions",
     "fetch",
     "fetch_json",
@@ -48,6 +50,7 @@ __all__ = [
     "known_journeys",
     "login",
     "returns",
+    "staff",
     "waiting_room",
     "website",
 ]

@@ -12,14 +12,20 @@ from staging.access import AccessService
 from staging.admin import PREFIX as ADMIN
 from staging.admin import Admin
 from staging.answers import Refused
+from staging.brokers import Broker
+from staging.business import Business
+from staging.citizens import Allowances, Mandates
 from staging.connections import Connections
 from staging.customs import Customs
-from staging.digid import DigiD
+from staging.digid import DIGID, DigiD
 from staging.faults import Faults
-from staging.layout import PREFIXES, Route
+from staging.layout import PREFIXES, Route, Service
 from staging.lines import Lines
+from staging.payments import Payments
 from staging.portal import Portal
 from staging.settings import Settings
+from staging.staff import Staff
+from staging.trade import Trade
 from staging.waiting_room import WaitingRoom
 from staging.website import Website
 
@@ -33,16 +39,34 @@ class Replica:
         self.faults = Faults()
         self.waiting_room = WaitingRoom(settings, self.faults, clock)
         self._digid = DigiD(settings, clock)
-        self._access = AccessService(settings, self.waiting_room, self._digid, clock)
+        brokers = {name: Broker(name, settings, clock) for name in ("eherkenning", "eidas")}
+        self._access = AccessService(settings, self.waiting_room, {DIGID: self._digid, **brokers}, clock)
         self._portal = Portal(settings, self._access, clock)
         self._customs = Customs(settings, self.faults, clock)
+        self._business = Business(settings, self._access, clock)
+        self._payments = Payments(settings, clock)
         self.lines = Lines(self.faults, settings.most_calls)
         self._digid_connections = Connections()
         self._requests = 0
         self._admin = Admin(self.faults, self.waiting_room, clock, self.state)
         self._routes: dict[str, dict[str, Route]] = {}
         website = Website(self.faults)
-        for system in (website, self.waiting_room, self._access, self._digid, self._portal, self._customs):
+        systems: tuple[Service, ...] = (
+            website,
+            self.waiting_room,
+            self._access,
+            self._digid,
+            *brokers.values(),
+            self._portal,
+            self._business,
+            self._payments,
+            Mandates(settings, self._access, clock),
+            Allowances(settings, self._access, clock),
+            self._customs,
+            Trade(settings, self._access, clock),
+            Staff(settings, self.faults, clock),
+        )
+        for system in systems:
             for route in system.routes():
                 self._routes.setdefault(PREFIXES[route.system] + route.path, {})[route.method] = route
 
@@ -89,6 +113,8 @@ class Replica:
                 "drafts": self._portal.returns.drafts(now),
                 "submissions": self._portal.returns.submissions,
             },
+            "business": {"submissions": self._business.submissions},
+            "payments": {"paid": self._payments.paid()},
             "customs": {"declarations": self._customs.declarations()},
             "phone": self.lines.state(),
         }

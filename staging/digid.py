@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
@@ -23,12 +23,22 @@ from staging.settings import Settings
 _TRIES = 3
 
 
+DIGID = "digid"
+
+
+class Subject(NamedTuple):
+    """Who logged in: by which means (digid, eherkenning, eidas), and the number that these know."""
+
+    means: str
+    number: str
+
+
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """What DigiD asserts to a relying party: this citizen logged in for that login request."""
+    """What an identity provider asserts to a relying party: this subject logged in for that login request."""
 
     request: str
-    bsn: str
+    subject: Subject
 
 
 @dataclass(slots=True)
@@ -178,7 +188,7 @@ class DigiD:
         now = self._clock()
         self._transactions.pop(key, now)
         artifact = secrets.token_urlsafe(16)
-        self._assertions.put(artifact, Assertion(transaction.request, transaction.bsn), now)
+        self._assertions.put(artifact, Assertion(transaction.request, Subject(DIGID, transaction.bsn)), now)
         return artifact
 
 

@@ -42,6 +42,7 @@ class Fault(StrEnum):
     FORWARDING_BROKEN = "forwarding-broken"
     QUEUE_FULL = "queue-full"
     PLATFORM_DOWN = "platform-down"
+    PLATFORM_STUCK = "platform-stuck"
     SILENT = "silent"
     LINES_CLOSED = "lines-closed"
     LINE_BEHAVES = "line-behaves"
@@ -154,6 +155,11 @@ DEFINITIONS: Mapping[Fault, Definition] = {
     Fault.PLATFORM_DOWN: Definition(
         "The telephone platform has failed",
         "no call is answered on either leg, none goes out, and its border says 503",
+        NoParameters,
+    ),
+    Fault.PLATFORM_STUCK: Definition(
+        "The migration of the generic platform is stuck (November 2022)",
+        "employees cannot log in and internal pages do not open, while every front door answers",
         NoParameters,
     ),
     Fault.SILENT: Definition("A line is answered and nothing is heard", "silence in place of the prompt", Silent),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from aiohttp import web
 
@@ -18,6 +19,18 @@ PREFIXES = {
     "digid-activation": "/digid",
     "mijn-belastingdienst": "/portal",
     "customs-messages": "/customs",
+    "eherkenning": "/eherkenning",
+    "eidas": "/eidas",
+    "mandates": "/mandates",
+    "mijn-belastingdienst-zakelijk": "/business",
+    "payments": "/payments",
+    "mijn-toeslagen": "/allowances",
+    "mijn-douane": "/my-customs",
+    "nh-douane": "/nh-douane",
+    "douane-nl": "/douane-nl",
+    "staff-login": "/staff",
+    "internal-pages": "/staff/intranet",
+    "generic-platform": "/platform",
 }
 """Path prefix of every system that the replica plays; the same as in `config/environments/local.yaml`."""
 
@@ -69,6 +82,13 @@ class Route:
     path: str
     handler: Handler
     can_fail: bool = True
+
+
+class Service(Protocol):
+    """A system that the replica plays."""
+
+    def routes(self) -> Iterable[Route]:
+        """Return its addresses."""
 
 
 def endpoints(url: str) -> dict[str, str]:

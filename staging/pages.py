@@ -51,6 +51,7 @@ _HOME_EN = (
     "<h2>Customs</h2>\n<p>Declare goods, or find out what you may bring.</p>\n"
 )
 _ALLOWANCES = "<p>Zorgtoeslag, huurtoeslag, kinderopvangtoeslag en kindgebonden budget.</p>\n"
+_CUSTOMS = "<p>Aangifte doen van goederen, of weten wat u mag meenemen.</p>\n"
 _QUIET_NL = "<p>Er zijn op dit moment geen storingen bekend.</p>\n"
 _QUIET_EN = "<p>There are no known disruptions at the moment.</p>\n"
 
@@ -79,6 +80,7 @@ def website_pages(nl: str = "", en: str = "") -> dict[str, bytes]:
         "/": page("Belastingdienst", nl + _HOME_NL, navigation=_NAVIGATION_NL),
         "/storingen": page("Storingen bij de Belastingdienst", nl or _QUIET_NL, navigation=_NAVIGATION_NL),
         "/toeslagen": page("Toeslagen", _ALLOWANCES, navigation=_NAVIGATION_NL),
+        "/douane": page("Douane", _CUSTOMS, navigation=_NAVIGATION_NL),
         "/en/": page("Belastingdienst (Tax Administration)", en + _HOME_EN, language="en", navigation=_NAVIGATION_EN),
         "/en/disruptions": page(
             "Disruptions at the Belastingdienst", en or _QUIET_EN, language="en", navigation=_NAVIGATION_EN

@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable
 
 from aiohttp import web
 
 from staging.access import AccessService
-from staging.answers import Refused, json_answer, page_answer, read_json, set_cookie, text
-from staging.expiring import Expiring
-from staging.layout import PREFIXES, Route
+from staging.answers import Refused, json_answer, page_answer, read_json, text
+from staging.digid import DIGID
+from staging.layout import Route
 from staging.pages import OVERVIEW_PAGE, receipt_page
 from staging.returns import Returns, TaxReturn
+from staging.sessions import Sessions
 from staging.settings import Settings
 
 _SYSTEM = "mijn-belastingdienst"
-_PREFIX = PREFIXES[_SYSTEM]
 
 
 class Portal:
     """Every address but the first requires a session (401) and shows a citizen no one else's return (404)."""
 
     def __init__(self, settings: Settings, access: AccessService, clock: Callable[[], float]) -> None:
-        self._access = access
         self._clock = clock
-        self._sessions: Expiring[str, str] = Expiring(settings.session_lifetime)
+        self._sessions = Sessions(_SYSTEM, DIGID, settings, access, clock)
         self.returns = Returns(settings.draft_lifetime, settings.receipt_lifetime)
 
     def routes(self) -> Iterable[Route]:
         """Yield the addresses of the portal."""
-        yield Route(_SYSTEM, "GET", "/session", self._open_session)
+        yield Route(_SYSTEM, "GET", "/session", self._sessions.enter)
         yield Route(_SYSTEM, "GET", "/", self._overview)
         yield Route(_SYSTEM, "GET", "/return", self._open_return)
         yield Route(_SYSTEM, "PUT", "/return", self._save_draft)
@@ -40,25 +38,17 @@ class Portal:
 
     def sessions(self) -> int:
         """Return how many citizens are logged in."""
-        return self._sessions.count(self._clock())
-
-    async def _open_session(self, request: web.BaseRequest) -> web.Response:
-        bsn = self._access.redeem(text(request.query, "ticket"))
-        if bsn is None:
-            raise Refused(403, "ticket_refused", "U bent niet ingelogd. Log opnieuw in.")
-        session = secrets.token_urlsafe(16)
-        self._sessions.put(session, bsn, self._clock())
-        return web.Response(status=303, headers={"Location": f"{_PREFIX}/", **set_cookie("portal", session, _PREFIX)})
+        return self._sessions.count()
 
     async def _overview(self, request: web.BaseRequest) -> web.Response:
-        self._citizen(request)
+        self._sessions.who(request)
         return page_answer(OVERVIEW_PAGE)
 
     async def _open_return(self, request: web.BaseRequest) -> web.Response:
-        return _shown(self.returns.open(self._citizen(request), self._clock()))
+        return _shown(self.returns.open(self._sessions.who(request), self._clock()))
 
     async def _save_draft(self, request: web.BaseRequest) -> web.Response:
-        bsn, data = self._citizen(request), await read_json(request)
+        bsn, data = self._sessions.who(request), await read_json(request)
         changes = data.get("amounts")
         if not isinstance(changes, dict):
             raise Refused(400, "bad_request", "Het veld 'amounts' ontbreekt.")
@@ -67,12 +57,12 @@ class Portal:
         return _shown(draft)
 
     async def _sign(self, request: web.BaseRequest) -> web.Response:
-        bsn, data = self._citizen(request), await read_json(request)
+        bsn, data = self._sessions.who(request), await read_json(request)
         draft = self.returns.find(bsn, text(data, "return"), self._clock())
         return json_answer({"signature": draft.sign(data.get("version"))})
 
     async def _submit(self, request: web.BaseRequest) -> web.Response:
-        bsn, data = self._citizen(request), await read_json(request)
+        bsn, data = self._sessions.who(request), await read_json(request)
         now = self._clock()
         draft = self.returns.find(bsn, text(data, "return"), now)
         signature = data.get("signature")
@@ -80,18 +70,11 @@ class Portal:
         return json_answer({"receipt": receipt})
 
     async def _receipt(self, request: web.BaseRequest) -> web.Response:
-        bsn = self._citizen(request)
+        bsn = self._sessions.who(request)
         submitted = self.returns.find(bsn, text(request.query, "return"), self._clock())
         if not submitted.receipt:
             raise Refused(404, "no_receipt", "Deze aangifte is nog niet verzonden.")
         return page_answer(receipt_page(submitted.receipt))
-
-    def _citizen(self, request: web.BaseRequest) -> str:
-        """Return the number of the citizen who is logged in. Raises `Refused` (401)."""
-        bsn = self._sessions.touch(request.cookies.get("portal", ""), self._clock())
-        if bsn is None:
-            raise Refused(401, "no_session", "Uw sessie is verlopen. Log opnieuw in.")
-        return bsn
 
 
 def _shown(tax_return: TaxReturn) -> web.Response:
