@@ -36,6 +36,7 @@ app.add_typer(monitors.windows.window_commands.app, name="window")
 app.add_typer(dashboards.commands.app, name="dashboards")
 app.add_typer(monitors.rules.rules_commands.app, name="rules")
 app.command("demo")(demo.commands.demo)
+app.command("stack")(demo.commands.stack)
 
 
 @app.command()
