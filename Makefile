@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 # Tests start hundreds of processes: what was compiled by one is kept for the others, whatever the environment says.
 test unit: export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help venv demo up test unit lint format types golden bench bench-load bench-truth bench-filers bench-soak bench-compare dashboard-pictures lock clean bench-survival bench-monitor soak-monitor bench-phone leaks-phone fuzz-phone
+.PHONY: help venv demo up stack test unit lint format types golden bench bench-load bench-truth bench-filers bench-soak bench-compare dashboard-pictures lock clean bench-survival bench-monitor soak-monitor bench-phone leaks-phone fuzz-phone
 
 help: ## List every target with one line
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ demo: $(READY) ## Replay the morning of 1 March 2023 on this machine (DEMO_SECON
 
 up: $(READY) ## Keep replica, monitor and load running until Ctrl-C
 	@$(BIN)/piekwacht demo --keep --out build/up
+
+stack: $(READY) ## See an alert travel to a receiver until Ctrl-C; FAULT=NAME measures fault to page
+	@$(BIN)/piekwacht stack $(FAULT) --out build/stack
 
 test: $(READY) lint types ## Run every check and test
 	@$(BIN)/pytest --durations=15
@@ -91,7 +94,7 @@ leaks-phone: $(READY) ## Lose packets, kill callers at 100 instants: the far end
 fuzz-phone: $(READY) ## Throw random bytes at the parsers of SIP, SDP and RTP (MINUTES=15)
 	@$(BIN)/python -m tests.benchmarks.fuzz_phone --minutes $(MINUTES)
 
-dashboard-pictures: $(READY) ## Draw docs/pictures from a live run (five minutes; needs prometheus, chromium, pngquant)
+dashboard-pictures: $(READY) ## Draw docs/pictures from a live run (ten minutes; needs npm, prometheus, chromium, pngquant)
 	@$(BIN)/python -m tests.pictures
 
 lock: ## Renew requirements.lock (needs uv)

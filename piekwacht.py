@@ -10,6 +10,7 @@ import typer
 import config.commands
 import dashboards.commands
 import demo.commands
+import demo.incidents.commands
 import loadtests.commands
 import monitors.availability.commands
 import monitors.call_commands
@@ -38,6 +39,8 @@ app.add_typer(monitors.notices.notice_commands.app, name="notice")
 app.add_typer(dashboards.commands.app, name="dashboards")
 app.add_typer(monitors.rules.rules_commands.app, name="rules")
 app.command("demo")(demo.commands.demo)
+app.add_typer(demo.incidents.commands.app, name="incident")
+app.command("stack")(demo.commands.stack)
 
 
 @app.command()

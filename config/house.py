@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ from config.environment import Environment
 from config.estate import EstateFile, Owner, System
 from config.fields import host_of
 from config.hours import Hours, Opening
+from config.imported import ImportedObjective, read_objectives
 from config.probes import JourneyProbe, Probe, RedirectProbe
 from config.source import ConfigError, Document, Problem, Strict, read, validate
 from config.yaml_tree import DataPath
@@ -22,13 +23,17 @@ ModelT = TypeVar("ModelT", bound=Strict)
 
 @dataclass(frozen=True)
 class Configuration:
-    """A valid configuration. Mappings are in the order of the files; `owner_of` maps a system to its owner."""
+    """A valid configuration. Mappings are in the order of the files; `owner_of` maps a system to its owner.
+
+    `imported` are objectives of systems that are not of the estate, by name.
+    """
 
     root: Path
     systems: Mapping[str, System]
     owner_of: Mapping[str, Owner]
     campaigns: Mapping[str, Campaign]
     environments: Mapping[str, Environment]
+    imported: Mapping[str, ImportedObjective] = field(default_factory=dict)
 
     def probes(self) -> Iterator[tuple[str, str, Probe]]:
         """Yield (system, probe name, probe) for every probe of the estate."""
@@ -86,6 +91,11 @@ def load(root: Path, journeys: Journeys | None = None) -> Configuration:
             problems += lines.unknown_ways(document, environment, systems)
             problems += lines.refused_numbers(document, environment, systems)
         problems += lines.ways_nowhere(files, [model for _, model in environments.values()])
+    imported: Mapping[str, ImportedObjective] = {}
+    try:
+        imported = read_objectives(root / "openslo", dict.fromkeys(systems, "a system of the estate"))
+    except ConfigError as error:
+        problems += error.problems
     if problems:
         raise ConfigError(problems)
     return Configuration(
@@ -94,6 +104,7 @@ def load(root: Path, journeys: Journeys | None = None) -> Configuration:
         owner_of={name: file.owner for _, file in files for name in file.systems},
         campaigns={name: model for name, (_, model) in campaigns.items()},
         environments={name: model for name, (_, model) in environments.items()},
+        imported=imported,
     )
 
 

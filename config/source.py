@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
@@ -112,15 +113,44 @@ def dotted(path: DataPath) -> str:
 
 def read(path: Path) -> Document:
     """Read one YAML file. Raises `ConfigError` if it cannot be read, is not YAML, or names a key twice."""
+    return _parsed(str(path), _text(path))
+
+
+def read_documents(path: Path) -> list[Document]:
+    """Read a YAML file of any number of documents, which lines of --- divide. Raises `ConfigError` as `read` does."""
+    text = _text(path)
+    begins = [0, *(match.start() for match in _DIVIDER.finditer(text)), len(text)]
+    # Empty lines in place of what stands before a document keep its line numbers.
+    parts = ["\n" * text.count("\n", 0, start) + text[start:end] for start, end in pairwise(begins)]
+    whole = [part for part in parts if _CONTENT.search(part)]
+    found, problems = [], []
+    for part in whole or [text]:
+        try:
+            found.append(_parsed(str(path), part))
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
+_DIVIDER = re.compile(r"^---(?=\s|$)", re.MULTILINE)
+_CONTENT = re.compile(r"^(?!---(\s|$))[ \t]*[^\s#]|^---[ \t]+[^\s#]", re.MULTILINE)
+
+
+def _text(path: Path) -> str:
     name = str(path)
     try:
         raw = path.read_bytes()
-        text = raw.decode()
+        return raw.decode()
     except OSError as error:
         raise ConfigError([Problem(name, 1, "", str(error.strerror), "a readable file")]) from None
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise ConfigError([Problem(name, line, "", "bytes that are not UTF-8", "YAML in UTF-8")]) from None
+
+
+def _parsed(name: str, text: str) -> Document:
     tree = parse(text)
     if tree.complaints:
         raise ConfigError(Problem(name, line, dotted(at), *words) for line, at, *words in tree.complaints)

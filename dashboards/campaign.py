@@ -2,81 +2,93 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from grafanalib.core import Panel
 
 from config import Configuration, Thresholds
 from config.fields import write_duration
 from config.promql import increase, quantile, rate, ratio, select, total
 from dashboards import palette
+from dashboards.fields import below
 from dashboards.generator import SCOPE, health, schedule
 from dashboards.grafana import JsonObject, dashboard, variable
-from dashboards.layout import Band, Section
-from dashboards.panels import NOTHING, Column, Query, below, stat, table, text, time_series
+from dashboards.layout import Band, Section, rows_high
+from dashboards.links import CAMPAIGN_UID, Site
+from dashboards.marks import marks
+from dashboards.pace import RATE
+from dashboards.panels import NOTHING, Query, stat, time_series
 from dashboards.shared import (
-    AVAILABILITY_UID,
-    CAMPAIGN_UID,
-    LOGIN_UID,
     RANGE,
-    RATE,
+    failed_by_reason,
     failing_now,
+    firing_alerts,
     latency_by_probe,
-    marks,
     per_minute_by_reason,
-    probe_states,
+    purpose,
+    system_states,
 )
+from dashboards.subject import Subject
+from dashboards.tables import Column, table
 from loadtests import metrics as load
+from monitors import metrics
 from monitors.rules import queries
 
 _CHOSEN = {**SCOPE, "step": "$step"}
 
 _PURPOSE = """
-**Does the system hold under this campaign, and can the answer be trusted?** Arrivals start at their planned instants
-whatever the system does, and response times count from the intended start: a queue in the generator cannot hide.
+**Does the system hold under this campaign, can the answer be trusted, and what do citizens outside the test notice?**
+Arrivals start at their planned instants whatever the system does, and response times count from the intended start: a
+queue in the generator cannot hide. Load and probes stand in the same graphs, on one time axis: where both fail it is
+the system, where only the load fails it may be the test.
 
 **First look:** *Arrivals started*, *Starts late* and *Busiest core*. Late, dropped or missing starts make the run
-invalid, however good the rest looks. Then failures and response times; at the bottom, what the probes saw meanwhile.
-What each alert means and what to do: `docs/runbooks/` of the project. The other dashboards are linked above.
+invalid, however good the rest looks. Then *Failed share: load and probes*. What each alert means and what to do:
+`docs/runbooks/` of the project. The other dashboards are linked above.
 """
 
 
-def build(configuration: Configuration) -> JsonObject:
+def build(configuration: Configuration, site: Site) -> JsonObject:
     """Return the dashboard as plain data."""
-    systems, probes = palette.systems(configuration), palette.probes(configuration)
     limits = _strictest(configuration)
-    seen = [
-        Band(8, [probe_states({"Availability": AVAILABILITY_UID, "Login": LOGIN_UID})]),
-        Band(8, [_failed_share_of_probes(systems), latency_by_probe(probes)]),
-    ]
+    probed = Subject(configuration, site)
+    quick = probed.without_calls()
+    kept, room = health(limits)
+    progress, *started = _progress(), *schedule(limits)
     parts: list[Band | Section] = [
-        Band(5, [text("Purpose", "What is this dashboard for?", _PURPOSE)]),
-        Band(
-            4,
-            [
-                *(_progress(), *schedule(limits)),
-                *(_failed_share(limits), _p95(limits), _in_flight_now(), failing_now()),
-            ],
-        ),
-        Band(8, [_arrivals(), _failures()]),
-        Band(8, [_in_flight(), _response_times(limits)]),
+        purpose(_PURPOSE),
+        Band(4, [progress, *started, _failed_share(limits), _p95(limits), _in_flight_now()], [3, 4, 3, 3, 4, 4, 3]),
+        Band(8, [_arrivals(), _response_times_of_both(limits, quick.scope)]),
+        Band(8, [_failed_share_of_both(quick.scope), _in_flight()]),
+        Band(8, [_failures(), failed_by_reason(probed)]),
+        Band(rows_high(len(configuration.systems), least=6, most=16), [system_states(probed)]),
         Band(9, [_journeys(limits), _steps(limits)]),
         Section(
             "Attempts and waiting room",
             [Band(8, [_amplification(limits), _admissions(), _passages()])],
             "Do people try again, and does the waiting room keep its dose?",
         ),
-        Section("Generator health", health(limits), "Was the generator the limit?"),
-        Section("What the probes see meanwhile", seen, "What would a citizen outside the test notice?"),
+        Section(
+            "What the probes see meanwhile",
+            [Band(4, [failing_now(probed), firing_alerts("$system")]), Band(8, [latency_by_probe(quick)])],
+            "What would a citizen outside the test notice?",
+        ),
+        Section("Generator", [kept], "Was the generator the limit?"),
+        Section("Saturation", [room], "What room has the generator left?", collapsed=True),
     ]
     return dashboard(
         CAMPAIGN_UID,
         "Campaign",
-        "A load test: arrivals, response times, failures, health of the generator, and what the probes see",
+        "A load test beside what the probes see: arrivals, response times, failures, health of the generator",
         parts,
         variables=[
             variable("campaign", load.PLANNED, many=False),
             variable("step", load.RESPONSE_TIME, campaign="$campaign"),
+            variable("owner", metrics.SYSTEM_INFO),
+            variable("system", metrics.SYSTEM_INFO, everything=None, owner="$owner"),
+            variable("vantage", metrics.INTERVAL),
         ],
-        annotations=marks(),
+        annotations=marks(configuration, "$system"),
         period="15m",
         refresh="5s",
     )
@@ -161,14 +173,35 @@ def _arrivals() -> Panel:
     )
 
 
-def _response_times(limits: Thresholds) -> Panel:
+def _response_times_of_both(limits: Thresholds, seen: Mapping[str, str]) -> Panel:
+    """Draw the load's own percentiles beside the slowest probe's; percentiles of both together would mean nothing."""
+    probed = quantile(0.95, metrics.DURATION, RATE, "probe", **seen)
     return time_series(
-        "Response time of the chosen steps",
-        "How long do citizens wait, from the instant they meant to ask? The line is the limit of p95.",
-        [Query(quantile(q / 100, load.RESPONSE_TIME, RATE, **_CHOSEN), f"p{q}") for q in (50, 95, 99)],
+        "Response time: load and probes",
+        "How long do citizens wait for an answer, from the instant they meant to ask, and how long does the slowest "
+        "probe take for a whole run (p95 of each, telephone calls left out)? The line is the limit of the load's p95.",
+        [
+            *(Query(quantile(q / 100, load.RESPONSE_TIME, RATE, **_CHOSEN), f"load p{q}") for q in (50, 95, 99)),
+            Query(f"max({probed})", "slowest probe"),
+        ],
         unit="s",
-        colours=palette.PERCENTILES,
+        colours={f"load {name}": shade for name, shade in palette.PERCENTILES.items()}
+        | {"slowest probe": palette.SOURCES["probes"]},
         lines_at=below(limits.p95),
+    )
+
+
+def _failed_share_of_both(seen: Mapping[str, str]) -> Panel:
+    return time_series(
+        "Failed share: load and probes",
+        "Does a citizen outside the test fail when those of the test do? Planned windows are included and marked.",
+        [
+            Query(_failed_ratio(RATE), "journeys of the load"),
+            Query(queries.error_ratio(RATE, windows=queries.COUNTED, **seen), "runs of the probes"),
+        ],
+        unit="percentunit",
+        colours={"journeys of the load": palette.SOURCES["load"], "runs of the probes": palette.SOURCES["probes"]},
+        top=1,
     )
 
 
@@ -200,7 +233,7 @@ def _journeys(limits: Thresholds) -> Panel:
     return table(
         "Journeys, this range",
         "Which journeys fail?",
-        "journey",
+        {"journey": "Journey"},
         [
             Column("Passed", completed, "none", 0),
             Column("Failed", failed, "none", 0),
@@ -214,7 +247,7 @@ def _steps(limits: Thresholds) -> Panel:
     return table(
         "Response time by step, this range",
         "Which step is slow?",
-        "step",
+        {"step": "Step"},
         [
             Column(
                 f"p{q}",
@@ -265,16 +298,4 @@ def _passages() -> Panel:
         [Query(total(rate(load.PASSAGES, RATE, **SCOPE), "passage"), "{{passage}}")],
         unit="/s",
         colours=palette.PASSAGES,
-    )
-
-
-def _failed_share_of_probes(colours: dict[str, str]) -> Panel:
-    return time_series(
-        "Failed share of probe runs",
-        "Which systems fail for a citizen outside the test?",
-        [Query(queries.error_ratio(RATE, "system", windows=queries.COUNTED), "{{system}}")],
-        unit="percentunit",
-        colours=colours,
-        top=1,
-        ranked=True,
     )

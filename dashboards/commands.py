@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
 from config.commands import ConfigOption, Exit, JsonOption, load_or_exit
 from config.fields import parse_base_url, parse_duration, parse_instant
+
+if TYPE_CHECKING:
+    from dashboards.links import Site
 
 _Parsed = TypeVar("_Parsed")
 
@@ -17,6 +20,18 @@ app = typer.Typer(help="Grafana dashboards, generated from the estate and the de
 
 ScrapeOption = Annotated[
     str, typer.Option("--scrape-interval", help="How often Prometheus scrapes.", metavar="DURATION")
+]
+
+MonitorOption = Annotated[
+    str,
+    typer.Option(
+        "--monitor",
+        help="The monitor, as a browser reaches it; {vantage} stands for the name of the vantage point.",
+        metavar="URL",
+    ),
+]
+RunbooksOption = Annotated[
+    str, typer.Option("--runbooks", help="The folder of the runbooks: a link if it is a URL.", metavar="URL|PATH")
 ]
 
 
@@ -27,22 +42,84 @@ def build(
         "http://127.0.0.1:9090"
     ),
     scrape_interval: ScrapeOption = "15s",
+    monitor: MonitorOption = "http://127.0.0.1:9464",
+    runbooks: RunbooksOption = "docs/runbooks",
+    kubernetes: Annotated[
+        bool, typer.Option("--kubernetes", help="Write ConfigMaps for the side-car of Grafana's Helm chart instead.")
+    ] = False,
     config_dir: ConfigOption = Path("config"),
     as_json: JsonOption = False,
 ) -> None:
-    """Write a provisioning folder for Grafana: DIR/dashboards and DIR/datasources.
+    """Write a provisioning folder for Grafana: DIR/dashboards and DIR/datasources; or ConfigMaps of the same.
 
     \b
-    Example:
+    Examples:
       piekwacht dashboards build --out build/grafana
       GF_PATHS_PROVISIONING=$PWD/build/grafana grafana server
+      piekwacht dashboards build --kubernetes --out build/configmaps
+      kubectl apply --namespace monitoring --filename build/configmaps
     """
     from config.files import publish
+    from dashboards.kubernetes import config_maps
     from dashboards.provisioning import texts
 
     _parsed("--prometheus", prometheus, parse_base_url)
     _parsed("--scrape-interval", scrape_interval, parse_duration)
-    publish(out, texts(load_or_exit(config_dir), prometheus, scrape_interval), as_json=as_json)
+    files = texts(load_or_exit(config_dir), prometheus, scrape_interval, _site(monitor, runbooks))
+    try:
+        publish(out, config_maps(files) if kubernetes else files, as_json=as_json)
+    except ValueError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(Exit.NO) from None
+
+
+@app.command()
+def push(
+    url: Annotated[str, typer.Option("--url", help="Grafana's base URL.", metavar="URL")],
+    token: Annotated[
+        str,
+        typer.Option("--token", help="Where the token of a service account is read.", metavar="file:PATH|env:NAME"),
+    ] = "env:GRAFANA_TOKEN",  # noqa: S107 - where it is, not what it is
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    monitor: MonitorOption = "http://127.0.0.1:9464",
+    runbooks: RunbooksOption = "docs/runbooks",
+    config_dir: ConfigOption = Path("config"),
+    as_json: JsonOption = False,
+) -> None:
+    """Save every dashboard in a running Grafana, by its HTTP API, and say what changes.
+
+    Grafana is asked first, about everything: if it would refuse one, none is saved. Needs dashboards:read, create and
+    write, folders:read and create. Exit code 1: Grafana refuses; 3: no answer of a Grafana.
+
+    \b
+    Example:
+      GRAFANA_TOKEN=... piekwacht dashboards push --url https://grafana.example --dry-run
+    """
+    from config.grafana import Grafana, GrafanaError, read_token
+    from dashboards.provisioning import dashboards
+    from dashboards.push import RefusedError, compare, report
+    from dashboards.push import push as save
+
+    address = _parsed("--url", url, parse_base_url)
+    reference = _reference(token)
+    built = dashboards(load_or_exit(config_dir), _site(monitor, runbooks))
+    try:
+        grafana = Grafana(address, read_token(reference))
+    except GrafanaError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(Exit.USAGE) from None
+    try:
+        changes = compare(grafana, built)
+        if not dry_run:
+            save(grafana, changes)
+    except RefusedError as error:
+        for problem in error.problems:
+            typer.echo(f"{address}: {problem}", err=True)
+        raise typer.Exit(Exit.NO) from None
+    except GrafanaError as error:
+        typer.echo(f"{address}: {error}", err=True)
+        raise typer.Exit(Exit.INVALID) from None
+    typer.echo(report(changes, address, dry_run=dry_run, as_json=as_json))
 
 
 @app.command()
@@ -57,6 +134,9 @@ def preview(
     until: Annotated[str | None, typer.Option(help="The last moment to show (default: now).", metavar="TIME")] = None,
     scrape_interval: ScrapeOption = "15s",
     width: Annotated[int, typer.Option(min=800, max=4000, help="Width of the window in pixels.")] = 1920,
+    theme: Annotated[
+        Literal["auto", "light", "dark"], typer.Option(help="How a page opens; auto: as the browser prefers.")
+    ] = "auto",
     config_dir: ConfigOption = Path("config"),
     as_json: JsonOption = False,
 ) -> None:
@@ -88,7 +168,7 @@ def preview(
     for file, data in zip(titles, built.values(), strict=True):
         start = end.timestamp() - (period or parse_duration(data["time"]["from"].removeprefix("now-")))
         try:
-            pages[file] = draw(data, View(server, start, end.timestamp(), zone, scrape), width, titles)
+            pages[file] = draw(data, View(server, start, end.timestamp(), zone, scrape), width, titles, theme)
         except PrometheusError as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(Exit.INVALID) from None
@@ -105,4 +185,27 @@ def _parsed(option: str, value: str, parse: Callable[[str], _Parsed]) -> _Parsed
         return parse(value)
     except ValueError as error:
         typer.echo(f"{option}: found '{value}', expected {error}", err=True)
+        raise typer.Exit(Exit.USAGE) from None
+
+
+def _site(monitor: str, runbooks: str) -> Site:
+    """Return what dashboards link to; exit with 2 if it is no address."""
+    from dashboards.links import VANTAGE, Site
+
+    for option, url in {"--monitor": monitor, "--runbooks": runbooks}.items():
+        if option == "--monitor" or "://" in url:
+            _parsed(option, url.replace(VANTAGE, "vantage"), parse_base_url)
+    return Site(monitor, runbooks)
+
+
+def _reference(token: str) -> str:
+    """Check where a token is to be read; exit with 2, without what was given: it may be the token itself."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from config.fields import SecretReference
+
+    try:
+        return TypeAdapter(SecretReference).validate_python(token)
+    except ValidationError:
+        typer.echo("--token: expected where to read it, file:PATH or env:NAME; what was given is not shown", err=True)
         raise typer.Exit(Exit.USAGE) from None

@@ -9,8 +9,9 @@ from grafanalib.core import Panel
 from config import Thresholds
 from config.promql import increase, ratio, select, total
 from dashboards import palette
+from dashboards.fields import Steps, below
 from dashboards.layout import Band
-from dashboards.panels import Query, Steps, below, stat, time_series
+from dashboards.panels import Query, stat, time_series
 from dashboards.shared import NONE_IS_GOOD, RANGE
 from loadtests import metrics as load
 from loadtests.verdict import Outcome
@@ -27,9 +28,9 @@ def schedule(limits: Thresholds) -> list[Panel]:
 
 
 def health(limits: Thresholds) -> list[Band]:
-    """Return the graphs that say whether the generator was the limit."""
+    """Return the graphs that say whether the generator was the limit, and those of the room it has left."""
     return [
-        Band(7, [_lateness(limits), _cpu(), _lost(), _verdict()], [9, 9, 3, 3]),
+        Band(7, [_lateness(limits), _cpu(), _lost(), _verdict()], [8, 8, 4, 4]),
         Band(7, [_connections(), _memory(), _loop_lag()]),
     ]
 

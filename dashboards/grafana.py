@@ -21,6 +21,8 @@ from dashboards.layout import Band, Section, arrange
 
 SCHEMA_VERSION = 39
 TAG = "piekwacht"
+FOLDER, FOLDER_UID = "Piekwacht", TAG
+"""Where in Grafana the dashboards are."""
 DATASOURCE_UID = "piekwacht-prometheus"
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 ANY = ".+"
@@ -55,10 +57,13 @@ class Visual(core.Panel):  # type: ignore[misc] # grafanalib has no types
         return data
 
 
-def variable(name: str, metric: Metric, *, many: bool = True, everything: str = ANY, **labels: str) -> core.Template:
+def variable(
+    name: str, metric: Metric, *, many: bool = True, everything: str | None = ANY, **labels: str
+) -> core.Template:
     """Make a variable with the values that the label `name` has on `metric`; with `many`, all of them by default.
 
-    `everything` is what the choice 'All' stands for in a query.
+    `everything` is what the choice 'All' stands for in a query; None: all values that the variable has, joined by |,
+    so that one variable can narrow another.
     """
     query = f"label_values({select(metric, **labels)}, {name})"
     return _Variable(
@@ -81,12 +86,8 @@ class _Variable(core.Template):  # type: ignore[misc] # grafanalib has no types
         everything = {"selected": True, "text": ["All"], "value": ["$__all"]}
         for key in ("auto", "auto_count", "auto_min", "tagsQuery", "tagValuesQuery", "useTags"):
             del data[key]
-        return data | {
-            "current": everything if self.includeAll else {},
-            "definition": self.query["query"],
-            "options": [],
-            "regex": "",
-        }
+        del data["current"]
+        return data | ({"current": everything} if self.includeAll else {}) | {"options": [], "regex": ""}
 
 
 _DATASOURCE_VARIABLE: JsonObject = {
@@ -119,6 +120,17 @@ def annotation(name: str, expression: str, colour: str, title: str, tags: Sequen
     }
 
 
+def told_annotation(name: str, colour: str, tags: Sequence[str]) -> JsonObject:
+    """Show what someone told Grafana by its API: its own annotations that have all of the tags."""
+    return {
+        "datasource": {"type": "grafana", "uid": "-- Grafana --"},
+        "enable": True,
+        "iconColor": colour,
+        "name": name,
+        "target": {"limit": 100, "matchAny": False, "tags": list(tags), "type": "tags"},
+    }
+
+
 def dashboard(
     uid: str,
     title: str,
@@ -142,23 +154,30 @@ def dashboard(
         panels=arrange(parts),
         templating=core.Templating([_DATASOURCE_VARIABLE, *variables]),
         annotations=core.Annotations(list(annotations)),
-        links=[core.DashboardLink(title="Piekwacht", tags=[TAG], includeVars=True, keepTime=True)],
+        # Without variables: a system that the other dashboard does not show would leave it empty.
+        links=[core.DashboardLink(title="Piekwacht", tags=[TAG], includeVars=False, keepTime=True)],
         time=core.Time(f"now-{period}", "now"),
         refresh=refresh,
         timezone="browser",
     ).auto_panel_ids()
     data: JsonObject = json.loads(json.dumps(made.to_json_data(), cls=DashboardEncoder))
     for panel in _with_nested(data["panels"]):
-        for key in _OLD_PANEL_KEYS:
+        for key in _OLD_PANEL_KEYS + _NOT_IN.get(panel["type"], ()):
             panel.pop(key, None)
     return {key: value for key, value in data.items() if key not in _OLD_DASHBOARD_KEYS}
 
 
-_OLD_DASHBOARD_KEYS = {"__inputs", "gnetId", "hideControls", "rows", "sharedCrosshair", "style"}
+_OLD_DASHBOARD_KEYS = {"__inputs", "gnetId", "hideControls", "rows", "sharedCrosshair", "style", "timepicker"}
 _OLD_PANEL_KEYS = (
     *("cacheTimeout", "editable", "error", "height", "hideTimeOverride", "interval", "maxDataPoints", "maxPerRow"),
     *("minSpan", "repeat", "repeatDirection", "span", "timeFrom", "timeShift"),
 )
+
+_NOT_IN = {
+    "row": ("datasource", "fieldConfig", "links", "targets", "transformations", "transparent"),
+    "text": ("datasource", "fieldConfig", "targets"),
+}
+"""What the library writes for every panel, and panels of these types do not have."""
 
 
 def _with_nested(panels: list[JsonObject]) -> list[JsonObject]:

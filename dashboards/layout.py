@@ -58,3 +58,8 @@ def arrange(parts: Sequence[Band | Section]) -> list[Panel]:
         row = RowPanel(title=part.title, description=part.question, gridPos=header, collapsed=part.collapsed)
         panels += [attr.evolve(row, panels=inside)] if part.collapsed else [row, *inside]
     return panels
+
+
+def rows_high(rows: int, *, least: int, most: int) -> int:
+    """Return the height of a table or timeline with so many rows: 30 px each, and its title, axis or headings."""
+    return max(least, min(most, rows + 3))

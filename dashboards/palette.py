@@ -16,6 +16,8 @@ BAD = "#D55E00"
 UNKNOWN = "#999999"
 PLANNED = "#56B4E9"
 NEUTRAL = "#0072B2"
+OWN = "#CC79A7"
+"""What the monitor does itself."""
 
 _HUES = ("#4477AA", "#44AA99", "#CC6677", "#AA4499", "#999933", "#33BBEE", "#117733")
 """Tol's muted set without its palest and darkest colours, which vanish on a light or on a dark page; in their place
@@ -26,6 +28,8 @@ WINDOWS = {"planned": PLANNED, "overrun": WARNING, "aftermath": "#CC79A7", "clos
 CHANNELS = {"web": NEUTRAL, "app": "#CC79A7"}
 PERCENTILES = {"p50": "#66CCEE", "p95": NEUTRAL, "p99": "#AA4499"}
 FLIGHT = "#CC79A7"
+SOURCES = {"load": NEUTRAL, "probes": WARNING}
+"""A load test beside what the probes see meanwhile."""
 PASSAGES = {
     "joined": UNKNOWN,
     "queued": PLANNED,
@@ -90,6 +94,13 @@ CLASSES = {"answered": GOOD, "closed": UNKNOWN, "trunk_error": "#CC6677", "trunk
     reason: REASONS[reason] for _, reasons in _REASON_FAMILIES[-5:] for reason in reasons
 }
 """What a telephone call can come to; a failure has the colour of its reason."""
+SKIPPED = spread(
+    (
+        *("denied", "not_allowed", "calls_at_once", "number_in_use", "too_soon"),
+        *("calls_per_day", "minutes_per_day", "retry_after", "rejected", "register"),
+    )
+)
+"""Why a call was not made."""
 SOUNDS = {
     "nothing": BAD,
     "silence": UNKNOWN,

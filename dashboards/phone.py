@@ -6,32 +6,30 @@ from grafanalib.core import Panel
 
 from config import Configuration, PhoneProbe
 from config.metric import Metric
-from config.promql import increase, or_zero, rate, select, total
+from config.promql import increase, or_zero, select, total
 from dashboards import palette
+from dashboards.fields import Labels, Steps
 from dashboards.grafana import JsonObject, dashboard, variable
-from dashboards.layout import Band, Section
-from dashboards.panels import NOTHING, Labels, Query, Steps, bars, stat, text, time_series, timeline
+from dashboards.layout import Band, Section, rows_high
+from dashboards.links import PHONE_UID, Site
+from dashboards.marks import marks
+from dashboards.panels import NOTHING, Query, bars, stat, time_series, timeline
 from dashboards.shared import (
-    AVAILABILITY_UID,
+    NONE_IS_BETTER,
     NONE_IS_GOOD,
-    PHONE_UID,
     RANGE,
-    RATE,
     failing_now,
     firing_alerts,
-    load_tests,
-    marks,
     oldest_success,
-    probe_states,
+    purpose,
+    states_band,
 )
+from dashboards.subject import Subject
 from monitors import metrics
 
 _SCOPE = {"system": "$system", "vantage": "$vantage"}
 _LOOKED = f"max({select(metrics.INTERVAL, **_SCOPE)})"
 _SPENT: Steps = [(None, palette.GOOD), (0.8, palette.WARNING), (1, palette.BAD)]
-_SKIPPED: Steps = [(None, palette.GOOD), (1, palette.WARNING)]
-_AGES: Steps = [(None, palette.GOOD), (900, palette.WARNING), (1800, palette.BAD)]
-"""Calls are minutes apart."""
 _STAGES = (
     *("resolve", "connect", "invite", "trying", "progress", "answer"),
     *("first_rtp", "first_audio", "prompt", "menu", "queue"),
@@ -56,30 +54,33 @@ def lines(configuration: Configuration) -> list[str]:
     return sorted({system for system, _, probe in configuration.probes() if isinstance(probe, PhoneProbe)})
 
 
-def build(configuration: Configuration) -> JsonObject:
+def build(configuration: Configuration, site: Site) -> JsonObject:
     """Return the dashboard as plain data."""
     every = "|".join(lines(configuration))
     legs = palette.probes(configuration)
+    subject = Subject(configuration, site)
+    count = sum(isinstance(probe, PhoneProbe) for _, _, probe in configuration.probes())
+    limits = Band(7, [_skipped(subject), _spent(), _in_progress()])
     parts: list[Band | Section] = [
-        Band(5, [text("Purpose", "What is this dashboard for?", _PURPOSE)]),
+        purpose(_PURPOSE),
         Band(
             4,
             [
-                failing_now(**_SCOPE),
+                failing_now(subject),
                 firing_alerts("$system"),
-                oldest_success(_AGES, **_SCOPE),
+                oldest_success(subject),
                 _leaked(),
                 _skipped_in_all(),
                 _spent_most(),
             ],
         ),
-        Band(10, [probe_states({"Availability": AVAILABILITY_UID}, **_SCOPE)]),
-        Band(10, [_how_far()]),
-        Band(8, [_classes(), _failed_stages()]),
-        Band(8, [_post_dial_delay(legs), _answer_delay(legs)]),
+        states_band(subject, count),
+        Band(rows_high(count, least=6, most=20), [_how_far(site)]),
+        Band(8, [_classes(subject), _post_dial_delay(legs)]),
+        Band(8, [_failed_stages(), _answer_delay(legs)]),
         Band(8, [_sounds(), _stage_times()]),
-        Band(7, [_loss(legs), _jitter(legs)]),
-        Section("Limits", [Band(7, [_skipped(), _spent(), _in_progress()])], "Does the prober keep within its limits?"),
+        Band(8, [_loss(legs), _jitter(legs)]),
+        Section("Saturation", [limits], "Does the prober keep within its limits?", collapsed=True),
     ]
     return dashboard(
         PHONE_UID,
@@ -87,10 +88,11 @@ def build(configuration: Configuration) -> JsonObject:
         "Telephone lines: legs, stages, classes of calls, audio, leaks and limits",
         parts,
         variables=[
-            variable("system", metrics.INTERVAL, everything=every, system=every),
+            variable("owner", metrics.SYSTEM_INFO, system=every),
+            variable("system", metrics.SYSTEM_INFO, everything=None, system=every, owner="$owner"),
             variable("vantage", metrics.INTERVAL, system=every),
         ],
-        annotations=[*marks(system="$system"), load_tests()],
+        annotations=marks(configuration, "$system"),
         period="3h",
         refresh="30s",
     )
@@ -111,7 +113,7 @@ def _skipped_in_all() -> Panel:
         "Calls skipped",
         "How many calls of this range were not made because of a limit? They say nothing about a line.",
         [Query(_or_none(total(increase(metrics.CALLS_SKIPPED, RANGE, **_SCOPE))), instant=True)],
-        steps=_SKIPPED,
+        steps=NONE_IS_BETTER,
         decimals=0,
     )
 
@@ -127,7 +129,7 @@ def _spent_most() -> Panel:
     )
 
 
-def _how_far() -> Panel:
+def _how_far(site: Site) -> Panel:
     """Show the last stage of each leg as a number: the highest of the stages that were reached.
 
     max over the stages s of  0 · seconds(s) + number(s)
@@ -150,15 +152,17 @@ def _how_far() -> Panel:
             )
         ],
         labels=labels,
+        links=[site.debug_page()],
     )
 
 
-def _classes() -> Panel:
-    per_second = rate(metrics.CALLS, RATE, **_SCOPE)
+def _classes(subject: Subject) -> Panel:
+    per_second = subject.pace.rate(metrics.CALLS, **_SCOPE)
     return time_series(
-        "Calls a minute, by class",
-        "What do calls come to? The table of classes: docs/phone-lines.md.",
-        [Query(_or_none(f"60 * {total(per_second, 'class')} > 0", **{"class": NOTHING}), "{{class}}")],
+        "Calls an hour, by class",
+        "What do calls come to? Only 'answered' (and 'closed' outside service hours) is well. Over "
+        f"{subject.pace.period} at a time, because calls are minutes apart. The table of classes: docs/phone-lines.md.",
+        [Query(_or_none(f"3600 * {total(per_second, 'class')} > 0", **{"class": NOTHING}), "{{class}}")],
         colours=palette.CLASSES | {NOTHING: palette.PLANNED},
         stacked=True,
     )
@@ -171,7 +175,7 @@ def _failed_stages() -> Panel:
         "Failed calls by last stage reached, this range",
         "How far did those calls come that failed?",
         [Query(f"sort_desc({by_stage})", "{{probe}}: {{step}}", instant=True)],
-        other=palette.BAD,
+        steps=NONE_IS_GOOD,
         decimals=0,
     )
 
@@ -201,7 +205,7 @@ def _answer_delay(legs: dict[str, str]) -> Panel:
 def _sounds() -> Panel:
     return time_series(
         "What was heard in the last calls",
-        "Of what does the audio consist, on average over the legs? Silence and tones should be rare.",
+        "Of what does the audio consist, on average over the legs? 'active' is speech; silence and tones are rare.",
         [Query(_or_none(_mean(metrics.CALL_AUDIO, "sound"), sound=NOTHING), "{{sound}}")],
         unit="percentunit",
         colours=palette.SOUNDS,
@@ -243,13 +247,13 @@ def _jitter(legs: dict[str, str]) -> Panel:
     )
 
 
-def _skipped() -> Panel:
-    per_second = rate(metrics.CALLS_SKIPPED, RATE, **_SCOPE)
+def _skipped(subject: Subject) -> Panel:
+    per_second = subject.pace.rate(metrics.CALLS_SKIPPED, **_SCOPE)
     return time_series(
-        "Calls skipped a minute, by limit",
+        "Calls skipped an hour, by limit",
         "Which limit keeps calls from being made?",
-        [Query(_or_none(f"60 * {total(per_second, 'reason')} > 0", reason=NOTHING), "{{reason}}")],
-        colours={NOTHING: palette.GOOD},
+        [Query(_or_none(f"3600 * {total(per_second, 'reason')} > 0", reason=NOTHING), "{{reason}}")],
+        colours=palette.SKIPPED | {NOTHING: palette.GOOD},
         stacked=True,
     )
 

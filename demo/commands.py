@@ -1,4 +1,4 @@
-"""`piekwacht demo`."""
+"""`piekwacht demo` and `piekwacht stack`."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def demo(
     if not keep:
         choose("system", HIT_SYSTEM, configuration.systems)
         choose("probe", HIT_PROBE, configuration.systems[HIT_SYSTEM].probes)
-    _end_like_ctrl_c()
+    end_like_ctrl_c()
     try:
         if keep:
             keep_running(configuration, out, Console())
@@ -63,7 +63,70 @@ def demo(
     raise typer.Exit(Exit.GOOD if good else Exit.NO)
 
 
-def _end_like_ctrl_c() -> None:
+def stack(
+    fault: Annotated[str, typer.Argument(help="Switch this fault on and measure; without it, run until Ctrl-C.")] = "",
+    parameters: Annotated[list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="Its parameters.")] = None,
+    within: Annotated[float, typer.Option(min=1, max=3600, help="Seconds after which a page is too late.")] = 120,
+    interval: Annotated[float, typer.Option(min=1, max=300, help="Seconds between runs, scrapes, evaluations.")] = 15,
+    call_interval: Annotated[float, typer.Option(min=5, max=3600, help="Seconds between calls of a probe.")] = 20,
+    history: Annotated[float, typer.Option(min=0, max=864_000, help="Seconds of passing runs before.")] = 86_400,
+    out: Annotated[Path, typer.Option(help="Folder for everything that is written.")] = Path("build/stack"),
+    config: ConfigOption = Path("config"),
+) -> None:
+    """Show an alert travel: replica, monitor, Prometheus, Alertmanager and a receiver of pages on this machine.
+
+    Without a fault everything runs on its usual port until Ctrl-C, and each delivered message is printed. With a fault
+    it is switched on, and the time to the delivered page is printed, hop by hop; exit code 0 if the page came in time,
+    otherwise 1; 3 if it was stopped. Needs Debian's prometheus and prometheus-alertmanager. Talks to 127.0.0.1 only.
+
+    \b
+    Examples:
+      piekwacht stack
+      piekwacht stack maintenance-page
+      piekwacht stack error-share system=digid-app share=1 --within 120
+    """
+    from rich.console import Console
+
+    import journeys
+    from demo.alerting import MissingPackageError
+    from demo.folder import FolderError
+    from demo.measure import Fault, UnknownFaultError, measure
+    from demo.processes import ChildFailedError
+    from demo.stack import Pace, keep_watching
+    from demo.stage import ENVIRONMENT
+
+    configuration = load_or_exit(config, journeys.known_journeys)
+    choose("environment", ENVIRONMENT, configuration.environments)
+    wanted = Fault(fault, dict(_pair(each) for each in parameters or []))
+    pace = Pace(interval, call_interval, history)
+    end_like_ctrl_c()
+    try:
+        if not fault:
+            keep_watching(configuration, out, pace, Console())
+        good = measure(configuration, out, pace, wanted, within, Console())
+    except (FolderError, MissingPackageError, UnknownFaultError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(Exit.USAGE) from None
+    except (ChildFailedError, OSError) as error:
+        typer.echo(str(error) if isinstance(error, ChildFailedError) else f"The stack cannot go on: {error}", err=True)
+        raise typer.Exit(Exit.NO) from None
+    except KeyboardInterrupt:
+        with suppress(OSError):  # the terminal may be what is gone
+            typer.echo("Stopped.", err=True)
+        raise typer.Exit(Exit.INVALID if fault else Exit.GOOD) from None
+    raise typer.Exit(Exit.GOOD if good else Exit.NO)
+
+
+def _pair(parameter: str) -> tuple[str, str]:
+    """Split NAME=VALUE; exit with 2 if it is anything else."""
+    name, sign, value = parameter.partition("=")
+    if not (name and sign):
+        typer.echo(f"'{parameter}' is not NAME=VALUE", err=True)
+        raise typer.Exit(Exit.USAGE)
+    return name, value
+
+
+def end_like_ctrl_c() -> None:
     """Have SIGTERM and SIGHUP stop everything in order; a second one does not disturb that. `nohup` is respected."""
     numbers = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 MARK = ".piekwacht-demo"
 """The file by which the demo knows a folder as its own."""
 
-OWN_FILES = ("config", "calls", "logs", "load", "grafana", "prometheus", "demo.json", "ledger.sqlite",
-    "ledger.sqlite-wal", "ledger.sqlite-shm", "ledger.sqlite-lock")  # fmt: skip
+OWN_FILES = ("config", "calls", "logs", "load", "grafana", "prometheus", "alertmanager", "demo.json", "stack.json",
+    "ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "ledger.sqlite-lock")  # fmt: skip
 """What the demo writes in its folder, and removes at its next start; anything else there is left alone."""
 
 

@@ -1,4 +1,4 @@
-"""Child processes of the demo: `piekwacht` commands whose output goes to a file, and which never outlive the demo."""
+"""Child processes of the demo: commands whose output goes to a file, and which never outlive the demo."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from config.children import die_with_parent
+
+PIEKWACHT = (sys.executable, "-m", "piekwacht")
 
 
 class ChildFailedError(Exception):
@@ -19,15 +22,15 @@ class ChildFailedError(Exception):
 
 
 class Child:
-    """One running `piekwacht` command. A context manager: leaving it stops the process."""
+    """One running command, of `piekwacht` or another program. A context manager: leaving it stops the process."""
 
-    def __init__(self, name: str, arguments: list[str], logs: Path) -> None:
+    def __init__(self, name: str, arguments: list[str], logs: Path, program: Sequence[str] = PIEKWACHT) -> None:
         self.name = name
         self.log = logs / f"{name}.log"
         with self.log.open("wb") as output:
             # A session of its own: Ctrl-C reaches the demo alone, which stops its children in order.
             self._process = subprocess.Popen(  # noqa: S603 - our own commands
-                [sys.executable, "-m", "piekwacht", *arguments],
+                [*program, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -91,9 +94,11 @@ class Child:
         self.stop()
 
 
-def complete(name: str, arguments: list[str], logs: Path, *, good: tuple[int, ...] = (0,)) -> str:
+def complete(
+    name: str, arguments: list[str], logs: Path, *, good: tuple[int, ...] = (0,), program: Sequence[str] = PIEKWACHT
+) -> str:
     """Run a command to its end and return its output. Raises `ChildFailedError` on another exit code."""
-    with Child(name, arguments, logs) as child:
+    with Child(name, arguments, logs, program) as child:
         code = child.wait(within=60)
         if code not in good:
             raise child.failure()

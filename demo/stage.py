@@ -58,9 +58,9 @@ class Stage:
         """The output of every process."""
         return self.folder / "logs"
 
-    def switch_on(self, fault: str) -> None:
+    def switch_on(self, fault: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Switch a fault on in the replica."""
-        _send("POST", f"{self.replica}/admin/faults", {"fault": fault, "parameters": {}})
+        _send("POST", f"{self.replica}/admin/faults", {"fault": fault, "parameters": dict(parameters or {})})
 
     def switch_off(self, fault: str) -> None:
         """Switch it off again."""
@@ -69,9 +69,15 @@ class Stage:
 
 @contextmanager
 def stage(
-    configuration: Configuration, folder: Path, interval: float, ports: tuple[int, int] = (0, 0)
+    configuration: Configuration,
+    folder: Path,
+    interval: float,
+    ports: tuple[int, int] = (0, 0),
+    call_interval: float = CALL_INTERVAL,
 ) -> Iterator[Stage]:
     """Start replica and monitor on the two ports (0: free ones), build dashboards and rules; stop all at the end.
+
+    Probes run every `interval` seconds, those that make calls every `call_interval`.
 
     Raises `FolderError`, `ChildFailedError`.
     """
@@ -80,17 +86,19 @@ def stage(
     arguments = f"staging run --json --port {ports[0]} --dose-web {DOSE} --dose-app {DOSE} --config".split()
     with Child("replica", [*arguments, str(configuration.root)], logs) as replica:
         places = json.loads(replica.says(r"(\{.*\})", within=20))
-        config = _write_config(configuration, folder / "config", places, interval)
+        config = _write_config(configuration, folder / "config", places, interval, call_interval)
         arguments = ["monitor", "run", "--env", ENVIRONMENT, "--config", str(config)]
         arguments += ["--ledger", str(folder / "ledger.sqlite"), "--listen", f"127.0.0.1:{ports[1]}"]
         with Child("monitor", arguments, logs) as monitor:
-            for room, place in (("dashboards", "grafana"), ("rules", "prometheus")):
-                complete(room, [room, "build", "--config", str(config), "--out", str(folder / place)], logs)
+            for room, place, *more in (("dashboards", "grafana"), ("rules", "prometheus", "--env", ENVIRONMENT)):
+                complete(room, [room, "build", *more, "--config", str(config), "--out", str(folder / place)], logs)
             address = monitor.says(r"(http://127\.0\.0\.1:\d+)/metrics", within=20)
             yield Stage(folder, config, places["url"], address, interval, (replica, monitor))
 
 
-def _write_config(configuration: Configuration, target: Path, places: Mapping[str, Any], interval: float) -> Path:
+def _write_config(
+    configuration: Configuration, target: Path, places: Mapping[str, Any], interval: float, call_interval: float
+) -> Path:
     """Copy the configuration; point the environment at the replica and probe it as often as a short demo needs.
 
     `places` is what the replica says of itself: its `url`, and host:port of each of its `trunks`.
@@ -107,7 +115,7 @@ def _write_config(configuration: Configuration, target: Path, places: Mapping[st
         "allow": list(local.allow),
         "probe_interval": f"{interval:g}s",
         "trunks": {name: _trunk(trunk, places["trunks"][name]) for name, trunk in local.trunks.items()},
-        "call_interval": f"{CALL_INTERVAL:g}s",
+        "call_interval": f"{call_interval:g}s",
         "call_register": str((target.parent / "calls").resolve()),
     }
     text = "# Written by `piekwacht demo`.\n" + yaml.safe_dump(data, sort_keys=False)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.request import urlopen
 
@@ -12,6 +13,12 @@ from prometheus_client.parser import text_string_to_metric_families
 SUCCESS = "piekwacht_probe_success"
 REASONS = "piekwacht_probe_failures_by_reason_total"
 RUNS = "piekwacht_probe_runs_total"
+FAILURES = "piekwacht_probe_failures_total"
+PLANNED = "planned"
+
+
+Sample = tuple[str, dict[str, str], float]
+"""Name, labels, value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,8 @@ class Watch:
         self._passing: dict[tuple[str, str], bool] = {}
         self._reasons: dict[tuple[str, str], float] = {}
         self.probes: dict[str, bool] = {}
+        self.failures: Counter[str] = Counter()
+        """Failed runs of each probe so far, planned time left out."""
 
     def look(self) -> list[Change]:
         """Return what has changed since the last look."""
@@ -52,6 +61,7 @@ class Watch:
                 )
             self._passing[key] = passing
         self._reasons = reasons
+        self.failures = _failures(samples) or self.failures
         self.probes = {probe: passing for (_, probe), passing in self._passing.items()}
         return changes
 
@@ -64,7 +74,7 @@ class Watch:
         ]
         return ", ".join(grown)
 
-    def _scrape(self) -> list[tuple[str, dict[str, str], float]]:
+    def _scrape(self) -> list[Sample]:
         try:
             with urlopen(self._url, timeout=5) as answer:  # noqa: S310 - loopback
                 text = answer.read().decode()
@@ -75,3 +85,11 @@ class Watch:
             for family in text_string_to_metric_families(text)
             for sample in family.samples
         ]
+
+
+def _failures(samples: Sequence[Sample]) -> Counter[str]:
+    counted: Counter[str] = Counter()
+    for name, labels, value in samples:
+        if name == FAILURES and labels["window"] != PLANNED:
+            counted[labels["probe"]] += int(value)
+    return counted

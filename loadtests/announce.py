@@ -5,16 +5,13 @@ Neither decides anything: what could not be told is said on standard error, verd
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from time import time
-from urllib.error import HTTPError
-from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from prometheus_client import CollectorRegistry, push_to_gateway
 
-from config.secrets import place_of, read_secret
+from config.grafana import PATIENCE, Grafana, GrafanaError, read_token, why
 from loadtests.exporter import LoadCollector
 from loadtests.plan import Plan
 from loadtests.results import Results
@@ -22,9 +19,6 @@ from loadtests.summary import Summary
 
 JOB = "piekwacht"
 """Under which Prometheus finds what was pushed, beside the campaign."""
-
-PATIENCE = 10.0
-"""Seconds that a Pushgateway or Grafana gets for an answer."""
 
 TOKEN = "GRAFANA_TOKEN"  # noqa: S105 - the name of the variable, not a token
 """Environment variable with the token of a Grafana service account, where the environment has no secret `grafana`."""
@@ -45,7 +39,7 @@ def push(url: str, plan: Plan, results: Results, summary: Summary) -> None:
     try:
         push_to_gateway(url, JOB, registry, grouping, timeout=PATIENCE)
     except (OSError, HTTPException, ValueError) as error:
-        raise AnnounceError(f"the figures could not be pushed to {url}: {_why(error)}") from None
+        raise AnnounceError(f"the figures could not be pushed to {url}: {why(error)}") from None
 
 
 def token_of(secrets: Mapping[str, str]) -> str:
@@ -53,23 +47,17 @@ def token_of(secrets: Mapping[str, str]) -> str:
 
     Raises `AnnounceError`, with the place that was looked at and never with its content.
     """
-    reference = secrets.get("grafana", f"env:{TOKEN}")
-    place = place_of(reference)
     try:
-        token = read_secret(reference).strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise AnnounceError(f"no token for Grafana: {place}: {_why(error)}") from None
-    if not token or not token.isprintable():
-        raise AnnounceError(f"no token for Grafana: {place}: it is empty or no single line of text")
-    return token
+        return read_token(secrets.get("grafana", f"env:{TOKEN}"))
+    except GrafanaError as error:
+        raise AnnounceError(str(error)) from None
 
 
 class Annotation:
     """A stretch on Grafana's graphs, as long as the run: set before it, ended after it."""
 
     def __init__(self, url: str, token: str, plan: Plan) -> None:
-        self._url = url
-        self._token = token
+        self._grafana = Grafana(url, token)
         self._title = plan.campaign.title
         self._tags = ["piekwacht", "load test", plan.campaign_id, plan.environment_id]
         self._id: int | None = None
@@ -79,7 +67,7 @@ class Annotation:
         text = f"{self._title}: under way"
         found = self._send("POST", "/api/annotations", {"time": _now(), "tags": self._tags, "text": text}).get("id")
         if not isinstance(found, int):
-            raise AnnounceError(f"{self._url} did not say which annotation it made")
+            raise AnnounceError(f"{self._grafana.url} did not say which annotation it made")
         self._id = found
 
     def end(self, outcome: str) -> None:
@@ -90,14 +78,10 @@ class Annotation:
         self._send("PATCH", f"/api/annotations/{self._id}", change)
 
     def _send(self, method: str, path: str, data: Mapping[str, object]) -> Mapping[str, object]:
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
-        request = Request(self._url + path, json.dumps(data).encode(), headers, method=method)  # noqa: S310 - http(s)
         try:
-            with _OPENER.open(request, timeout=PATIENCE) as answer:
-                found = json.load(answer)
-        except (OSError, HTTPException, ValueError) as error:
-            raise AnnounceError(f"{self._url} took no annotation: {_why(error)}") from None
-        return found if isinstance(found, dict) else {}
+            return self._grafana.send(method, path, data)
+        except GrafanaError as error:
+            raise AnnounceError(f"{self._grafana.url} took no annotation: {error}") from None
 
 
 class Announcer:
@@ -142,25 +126,6 @@ class Announcer:
             self._say(str(error))
 
 
-class _Stay(HTTPRedirectHandler):
-    """Follow no redirect: the token is for one host only."""
-
-    def redirect_request(self, *_: object) -> None:
-        """Follow none."""
-
-
-_OPENER = build_opener(_Stay)
-
-
 def _now() -> int:
     """Return the moment in milliseconds, as Grafana counts."""
     return int(time() * 1000)
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, HTTPError):
-        return f"HTTP status {error.code} {error.reason}".rstrip()
-    if isinstance(error, UnicodeDecodeError):
-        return "it is not text in UTF-8"  # its own words would show what is there
-    reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
-    return str(reason) or type(error).__name__

@@ -80,6 +80,47 @@ OBJECTIVE = Metric(
 WINDOW_ACTIVE = Metric(
     "piekwacht_system_window_active", "gauge", "1 while the window applies now", ("system", "window")
 )
+WINDOW_END = Metric(
+    "piekwacht_system_window_end_timestamp_seconds",
+    "gauge",
+    "Announced end of the planned window that applies now, or that is being overrun",
+    ("system",),
+)
+NOTICE_DUE = Metric(
+    "piekwacht_notice_due_timestamp_seconds",
+    "gauge",
+    "By when people must be told; there is none when nothing has to be told now",
+    ("system", "rule"),
+)
+SYSTEM_INFO = Metric("piekwacht_system_info", "gauge", "1; the owner is in the label", ("system", "owner"))
+
+PERIOD = ("system", "vantage", "period")
+"""`period` is `month` or `year`: those of the calendar that go on now, local time of the estate, from their beginning
+or that of the record up to now. They come from the ledger, because Prometheus knows no calendar and forgets."""
+PERIOD_RUNS = Metric(
+    "piekwacht_system_period_runs",
+    "gauge",
+    "Runs with a verdict that count for the objective, in the calendar period to date",
+    (*PERIOD, "window"),
+)
+PERIOD_FAILURES = Metric(
+    "piekwacht_system_period_failures",
+    "gauge",
+    "Runs that failed and count for the objective, in the calendar period to date",
+    (*PERIOD, "window"),
+)
+PERIOD_EXPECTED = Metric(
+    "piekwacht_system_period_expected_runs",
+    "gauge",
+    "Runs that were due and count for the objective, in the calendar period to date",
+    (*PERIOD, "window"),
+)
+PERIOD_TIME = Metric(
+    "piekwacht_system_period_seconds",
+    "gauge",
+    "Time of the calendar period that counts outside planned windows: passed and ahead",
+    (*PERIOD, "part"),
+)
 
 LATENESS = Metric(
     "piekwacht_scheduler_lateness_seconds",

@@ -21,9 +21,11 @@ from importlib.metadata import version
 from aiohttp import web
 
 from config import ConfigError, Configuration, Problem
+from monitors.availability.to_date import AGE, ToDate, to_date
 from monitors.evidence import Archive
 from monitors.instruments import LAG_MEMORY, LoopLag
 from monitors.log import Log
+from monitors.notices.outlook import deadlines
 from monitors.own_state import OwnState, References, descriptor_limit, open_descriptors
 from monitors.probes import Outcome, Target, targets
 from monitors.probes.phone.desk import Desk, budget_left
@@ -43,6 +45,10 @@ from monitors.windows.announcements import Timekeeper, announce
 
 READY_WITHIN = 2
 """Intervals within which every probe must have run; writing has its own time."""
+FREQUENT = 60.0
+"""Seconds: a probe with at most this interval must have run before the monitor is ready. One that is slower, such as a
+call every five minutes, has its time from the beginning: nobody waits for it to know that the monitor makes progress.
+"""
 _VERSION = version("piekwacht")
 REFRESH = 20.0
 """Seconds between two looks for windows that another process has entered."""
@@ -91,6 +97,8 @@ class Monitor:
         # With a connection of its own: a year is counted without keeping a scrape or the record waiting.
         self._status_ledger = Ledger.open(ledger.path, read_only=True)
         self._status = StatusPage(self._status_ledger, self._configuration)
+        self._to_date: ToDate = {}
+        self._notices: dict[tuple[str, str], float] = {}
         self._scheduler = Scheduler(
             self.targets,
             self._on_demand.scheduled,
@@ -107,6 +115,7 @@ class Monitor:
         `LedgerError`, and what would be a bug of a part.
         """
         begin = time.time()
+        self._seen |= {each.name: time.monotonic() for each in self.targets if each.interval > FREQUENT}
         self._ledger.expect([schedule_of(target) for target in self.targets], begin)
         async with self._desk:
             return await self._run(listener, stop, begin)
@@ -125,6 +134,7 @@ class Monitor:
                 ("scheduler", self._scheduler.run(begin)),
                 ("evidence", self._archive.run()),
                 ("windows", self._notice_windows()),
+                ("calendar", self._count_to_date()),
                 ("web", WebServer(self._application(), lambda: self._access.config.tls).serve(listener)),
                 ("stop", stop.wait()),
             )
@@ -179,7 +189,15 @@ class Monitor:
             systems=self._configuration.systems,
             targets=self.targets,
             totals=self._recorder.totals,
+            owners={system: owner.id for system, owner in self._configuration.owner_of.items()},
             windows={system: self._timekeeper.window(system, now) for system in self._configuration.systems},
+            window_ends={
+                system: end
+                for system in self._configuration.systems
+                if (end := self._timekeeper.window_end(system, now)) is not None
+            },
+            notices=self._notices,
+            periods={name: periods for name, periods in self._to_date.items() if name in self._configuration.systems},
             lateness=self._scheduler.lateness.snapshot(),
             ledger_write=self._recorder.write_seconds.snapshot(),
             loop_lag=self._lag.recent,
@@ -208,7 +226,7 @@ class Monitor:
             if seen is None:
                 lines.append(f"{target.name}: no run yet")
             elif now - seen > READY_WITHIN * target.interval + WRITE_DELAY:
-                lines.append(f"{target.name}: last run {now - seen:.0f} s ago")
+                lines.append(f"{target.name}: no run for {now - seen:.0f} s")
         return lines
 
     def _targets(self, configuration: Configuration, before: Sequence[Target] = ()) -> list[Target]:
@@ -260,6 +278,17 @@ class Monitor:
             await asyncio.sleep(REFRESH)
             with suppress(LedgerError):  # the windows known so far go on
                 await asyncio.to_thread(self._timekeeper.refresh)
+
+    async def _count_to_date(self) -> None:
+        while True:
+            with suppress(LedgerError):  # what was counted last stays
+                self._to_date, self._notices = await asyncio.to_thread(self._read_record, time.time())
+            await asyncio.sleep(AGE)
+
+    def _read_record(self, now: float) -> tuple[ToDate, dict[tuple[str, str], float]]:
+        """Return what each system achieved, and which messages are due; a thread of its own calls this."""
+        configuration = self._configuration
+        return to_date(self._status_ledger, configuration, now), deadlines(self._status_ledger, configuration, now)
 
     def _deliver(self, run: Run, outcome: Outcome | None) -> None:
         self._recorder.put(run)

@@ -1,7 +1,9 @@
-"""Pictures of the dashboards with live data, for the README: `python -m tests.pictures`, or `make dashboard-pictures`.
+"""Previews of the dashboards with live data, as pictures: `python -m tests.pictures`, or `make dashboard-pictures`.
 
 A replica, a monitor and a load run under a real Prometheus for some minutes; meanwhile things break, so that there is
-something to be seen. Needs Debian's `prometheus`, `chromium` and `pngquant`.
+something to be seen. Every dashboard is drawn with Grafana's own components, as far as npm has them, in two widths,
+light and dark, into build/pictures (index.html shows all); a few go into docs/pictures. Needs npm, and Debian's
+`prometheus`, `chromium` and `pngquant`.
 """
 
 from __future__ import annotations
@@ -15,13 +17,22 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from html import unescape
+from itertools import product
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from config import load
+from dashboards.preview.asking import View
+from dashboards.preview.page import draw
+from dashboards.preview.prometheus import Prometheus
+from dashboards.provisioning import dashboards
 from demo.processes import Child, complete
 from demo.stage import Stage, stage
 from tests.conftest import ROOT
+from tests.grafana_ui.drawing import HAND, bundle
 from tests.prometheus import free_port, running
+from tests.waiting import LONG
 
 INTERVAL = 2.0
 """Seconds between runs of a probe and between scrapes: the ratio of a real installation, at a faster pace."""
@@ -36,26 +47,39 @@ BEFORE = 20.0
 """Seconds of quiet before the load."""
 
 ORDERS = (
+    (0.10, ["on", "number-cancelled"]),
     (0.25, ["on", "maintenance-page"]),
     (0.40, ["off", "maintenance-page"]),
+    (0.45, ["off", "number-cancelled"]),
+    (0.55, ["on", "forwarding-broken", "line=nhd-line"]),
     (0.60, ["on", "app-unguarded"]),
     (0.65, ["on", "added-latency", "system=digid-sms", "seconds=2"]),
     (0.75, ["off", "added-latency"]),
     (0.80, ["off", "app-unguarded"]),
 )
-"""What breaks and mends: part of the load run, order to the replica."""
+"""What breaks and mends: part of the load run, order to the replica. Both lines are open every day."""
 
 SEEN_AT = 0.97
 """When the pictures are taken, as part of the load run."""
 
-WIDTH = 1280
+WIDTHS = (1920, 1280)
+"""Of the windows, in pixels."""
+
+THEMES = ("light", "dark")
+
+ZONE = ZoneInfo("Europe/Amsterdam")
+
+CHOSEN = ("overview-1280-light", "login-1280-light", "phone-1280-light", "campaign-1280-light")
+"""The pictures for README and docs."""
+
 CHROMIUM = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    "--virtual-time-budget=10000",
 )
 PNGQUANT = ("--force", "--strip", "--nofs", "--speed=1")
 LARGEST = 200 * 1024
-"""Bytes of a picture at most."""
+"""Bytes of a picture in the docs at most."""
 
 
 @dataclass(frozen=True)
@@ -92,28 +116,57 @@ def _wait_until(instant: float) -> None:
     time.sleep(max(0.0, instant - time.monotonic()))
 
 
-def preview(house: Played, out: Path) -> list[Path]:
-    """Write the previews of all dashboards."""
-    seconds = f"{BEFORE + SEEN_AT * LENGTH:.0f}s"
-    arguments = ["dashboards", "preview", "--prometheus", house.prometheus, "--config", str(house.scene.config)]
-    arguments += ["--last", seconds, "--scrape-interval", f"{INTERVAL:g}s", "--width", str(WIDTH)]
-    complete("preview", [*arguments, "--out", str(out)], house.scene.logs)
-    return sorted(out.glob("*.html"))
+def preview(house: Played, out: Path) -> Iterator[Path]:
+    """Write every dashboard as a page for each width, OUT/NAME-WIDTH.html; say what has no data."""
+    built = dashboards(load(house.scene.config))
+    end = time.time()
+    view = View(Prometheus(house.prometheus), end - round(BEFORE + SEEN_AT * LENGTH), end, ZONE, INTERVAL)
+    for width, (name, dashboard) in product(WIDTHS, built.items()):
+        titles = {f"{other}-{width}.html": data["title"] for other, data in built.items()}
+        page = draw(dashboard, view, width, titles, hand=HAND)
+        for complaint in page.complaints:
+            print(f"{name}: {complaint}", file=sys.stderr)
+        (out / f"{name}-{width}.html").write_text(page.html, encoding="utf-8")
+        yield out / f"{name}-{width}.html"
 
 
-def picture(page: Path, target: Path) -> None:
-    """Take a picture of a page, as tall as the page says it is, with few colours."""
+def problems(page: Path) -> list[str]:
+    """Return what could not be asked or drawn, in the words that stand on the page."""
+    drawn = _browse(page, "light", "--dump-dom")
+    found = [unescape(words) for words in re.findall(r'<p class="problem">([^<]*)</p>', drawn)]
+    found += ["a panel was not drawn"] * drawn.count('type="application/json"')
+    return [f"{page.name}: {problem}" for problem in found]
+
+
+def picture(page: Path, theme: str) -> Path:
+    """Take a picture of a page, as tall as the page says it is, with few colours: NAME-WIDTH-THEME.png beside it."""
     found = re.search(r"<body style=\"width: (\d+)px; height: (\d+)px", page.read_text(encoding="utf-8"))
     assert found, f"{page} does not say how large it is"
+    target = page.with_name(f"{page.stem}-{theme}.png")
     with tempfile.TemporaryDirectory() as folder:
         shot = Path(folder) / "shot.png"
-        command = [_program("chromium"), *CHROMIUM, f"--user-data-dir={folder}/profile", f"--screenshot={shot}"]
-        command += [f"--window-size={found[1]},{found[2]}", f"{page.resolve().as_uri()}#light"]
-        subprocess.run(command, check=True, capture_output=True, timeout=60)
+        _browse(page, theme, f"--screenshot={shot}", f"--window-size={found[1]},{found[2]}")
         fewer = [_program("pngquant"), *PNGQUANT, f"--output={target}", "128", str(shot)]
-        subprocess.run(fewer, check=True, capture_output=True, timeout=60)
-    if target.stat().st_size > LARGEST:
-        sys.exit(f"{target} has {target.stat().st_size} bytes; at most {LARGEST} are wanted")
+        subprocess.run(fewer, check=True, capture_output=True, timeout=LONG)
+    return target
+
+
+def _browse(page: Path, theme: str, *options: str) -> str:
+    """Open a page in Chromium and let its scripts run; return what Chromium prints."""
+    with tempfile.TemporaryDirectory() as profile:
+        command = [_program("chromium"), *CHROMIUM, f"--user-data-dir={profile}", *options]
+        command.append(f"{page.resolve().as_uri()}#{theme}")
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=LONG).stdout
+
+
+def choose(pictures: Path, docs: Path) -> None:
+    """Copy the chosen pictures to the docs."""
+    for name in CHOSEN:
+        source, target = pictures / f"{name}.png", docs / f"dashboard-{name.partition('-')[0]}.png"
+        if source.stat().st_size > LARGEST:
+            sys.exit(f"{source} has {source.stat().st_size} bytes; at most {LARGEST} are wanted")
+        shutil.copyfile(source, target)
+        print(f"wrote {target.relative_to(ROOT)}, {target.stat().st_size // 1024} KiB")
 
 
 def _program(name: str) -> str:
@@ -121,14 +174,19 @@ def _program(name: str) -> str:
 
 
 def main() -> None:
-    """Write docs/pictures/dashboard-NAME.png."""
-    pictures = ROOT / "docs" / "pictures"
-    pictures.mkdir(parents=True, exist_ok=True)
+    """Write build/pictures, and some of them into docs/pictures/dashboard-NAME.png."""
+    out = ROOT / "build" / "pictures"
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    bundle(out)
     with tempfile.TemporaryDirectory() as name, played(Path(name)) as house:
-        for page in preview(house, Path(name) / "previews"):
-            target = pictures / f"dashboard-{page.stem}.png"
-            picture(page, target)
-            print(f"wrote {target.relative_to(ROOT)}, {target.stat().st_size // 1024} KiB")
+        pages = list(preview(house, out))
+    if found := [problem for page in pages for problem in problems(page)]:
+        sys.exit("\n".join(found))
+    pictures = [picture(page, theme) for page, theme in product(pages, THEMES)]
+    sheet = "".join(f'<a href="{one.name}"><img src="{one.name}" width="24%" alt="{one.stem}"></a>' for one in pictures)
+    (out / "index.html").write_text(sheet, encoding="utf-8")
+    choose(out, ROOT / "docs" / "pictures")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from urllib.request import urlopen
 
 import yaml
 
+from config import Configuration
 from tests.waiting import LONG
 
 SCRAPE_INTERVAL = 1.0
@@ -107,6 +108,18 @@ def _config(targets: Mapping[str, str], rules: Sequence[Path], interval: float) 
             {"job_name": name, "static_configs": [{"targets": [target]}]} for name, target in targets.items()
         ],
     }
+
+
+def hurried_rules(configuration: Configuration, folder: Path) -> Path:
+    """Write the project's rules into `folder`, evaluated every 5 s, those over 30 days too, and return their path."""
+    from monitors.rules.rules_commands import texts
+
+    data = yaml.safe_load(texts(configuration)["rules/piekwacht.rules.yml"])
+    for group in data["groups"]:
+        group["interval"] = "5s"
+    path = folder / "piekwacht.rules.yml"
+    path.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
+    return path
 
 
 def free_port() -> int:

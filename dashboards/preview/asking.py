@@ -76,18 +76,22 @@ def label_values(variable: JsonObject) -> tuple[str, str]:
 def choices(dashboard: JsonObject, view: View) -> dict[str, tuple[str, str]]:
     """Return for each variable what is shown as its choice, and its value in a query.
 
-    As when Grafana opens a dashboard: one with 'All' stands for all, another for its first value.
+    As when Grafana opens a dashboard: one with 'All' stands for all, another for its first value. What 'All' is in a
+    query the variable says; if it does not, all its values.
     Raises `PrometheusError`.
     """
     found = {"datasource": ("Prometheus", "")}
     for variable in query_variables(dashboard):
         selector, label = label_values(variable)
-        if variable["includeAll"]:
+        if variable["includeAll"] and variable["allValue"] is not None:
             found[variable["name"]] = ("All", variable["allValue"])
             continue
         values = {name: value for name, (_, value) in found.items()}
         known = view.prometheus.label_values(label, fill(selector, values), view.start, view.end)
-        found[variable["name"]] = (known[0], known[0]) if known else ("None", "")
+        if variable["includeAll"]:
+            found[variable["name"]] = ("All", "|".join(known))
+        else:
+            found[variable["name"]] = (known[0], known[0]) if known else ("None", "")
     return found
 
 
@@ -103,7 +107,9 @@ def ask(panel: JsonObject, values: Mapping[str, str], view: View, width: float) 
 
 
 def ask_mark(mark: JsonObject, values: Mapping[str, str], view: View) -> list[Answer]:
-    """Ask for the points of an annotation."""
+    """Ask for the points of an annotation; those that were told to Grafana itself are not to be had here."""
+    if "expr" not in mark:
+        return []
     step = max(view.scrape, (view.end - view.start) / 250)
     known = {**values, **times(step, view.end - view.start, view.scrape)}
     return [_ask({"instant": False, "legendFormat": mark["titleFormat"]}, fill(mark["expr"], known), view, step)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Literal
 
 from markupsafe import Markup
 
@@ -15,14 +16,26 @@ from dashboards.preview.asking import Answer, View, ask, ask_mark, choices, name
 from dashboards.preview.panels import body, environment
 from dashboards.preview.plots import Canvas, Region
 
+Theme = Literal["auto", "light", "dark"]
+"""How a page opens; auto: as the browser prefers."""
+
 _CELL, _GAP, _PADDING = 30, 8, 16
 """Grafana's grid, in pixels: height of a row, space between cells, space around the page."""
 
 _FRAME, _HEADER = 18, 42
 """What a panel's border and padding take of its width, and those and its title of its height."""
 
-_TOP, _ROW = 68, 38
+_TOP, _ROW = 88, 38
 """Heights of what stands above the first panel, and of the title of a row with the space below it."""
+
+
+@dataclass(frozen=True)
+class Hand:
+    """Who draws what stands inside the panels: words that say so, and HTML that they need at a page's end."""
+
+    words: str = "drawn without Grafana"
+    body: Callable[[JsonObject, Sequence[Answer], Canvas], Markup] = body
+    tail: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,7 +78,14 @@ class Page:
     complaints: Sequence[str]
 
 
-def draw(dashboard: JsonObject, view: View, width: int, others: Mapping[str, str]) -> Page:
+def draw(
+    dashboard: JsonObject,
+    view: View,
+    width: int,
+    others: Mapping[str, str],
+    theme: Theme = "auto",
+    hand: Hand = Hand(),
+) -> Page:
     """Draw a dashboard in a window of `width` pixels; `others` are the titles of all previews by their files.
 
     Raises `PrometheusError` where the server does not answer; a refused query shows in its panel.
@@ -75,10 +95,12 @@ def draw(dashboard: JsonObject, view: View, width: int, others: Mapping[str, str
     marks = dashboard["annotations"]["list"]
     regions = [region for mark in marks for region in _regions(mark, ask_mark(mark, values, view))]
     canvas = Canvas(0, 0, view.start, view.end, view.scrape, view.zone, regions)
-    parts = _parts(dashboard["panels"], lambda panel, top: _draw(panel, top, values, view, canvas, width))
+    parts = _parts(dashboard["panels"], lambda panel, top: _draw(panel, top, values, view, canvas, width, hand))
     panels = [panel for part in parts for panel in part.panels]
     html = environment.get_template("page.html.j2").render(
         title=dashboard["title"],
+        theme=theme,
+        hand=hand,
         width=width,
         height=_TOP + sum(part.height for part in parts) + _PADDING,
         others=others.items(),
@@ -104,7 +126,9 @@ def _parts(panels: Sequence[JsonObject], draw_one: Callable[[JsonObject, int], D
     return parts
 
 
-def _draw(panel: JsonObject, top: int, values: Mapping[str, str], view: View, canvas: Canvas, width: int) -> Drawn:
+def _draw(
+    panel: JsonObject, top: int, values: Mapping[str, str], view: View, canvas: Canvas, width: int, hand: Hand
+) -> Drawn:
     place = panel["gridPos"]
     column = (width - 2 * _PADDING - (COLUMNS - 1) * _GAP) / COLUMNS
     wide = place["w"] * column + (place["w"] - 1) * _GAP - _FRAME
@@ -118,7 +142,7 @@ def _draw(panel: JsonObject, top: int, values: Mapping[str, str], view: View, ca
         place["y"] - top,
         place["w"],
         place["h"],
-        body(panel, answers, replace(canvas, width=wide, height=high, step=step)),
+        hand.body(panel, answers, replace(canvas, width=wide, height=high, step=step)),
         [answer.refused for answer in answers if answer.refused],
         bool(answers) and not any(answer.series for answer in answers),
     )

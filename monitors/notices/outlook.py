@@ -53,6 +53,17 @@ def outlooks(
     return [_outlook(each, configuration, messages, now) for each in seen]
 
 
+def deadlines(ledger: Ledger, configuration: Configuration, now: float) -> dict[tuple[str, str], float]:
+    """Return by when people must be told, by leading system and rule, of all that is due now. Raises `LedgerError`."""
+    found: dict[tuple[str, str], float] = {}
+    for item in everything(ledger, configuration, now):
+        for due in item.dues:
+            if due.since <= now:
+                key = item.subject.systems[0], str(due.rule)
+                found[key] = min(due.deadline, found.get(key, due.deadline))
+    return found
+
+
 def urgent(items: Iterable[Outlook]) -> list[Outlook]:
     """Return those about which something is owed, the most urgent first."""
     return sorted((each for each in items if each.dues), key=lambda each: each.dues[0])

@@ -15,7 +15,7 @@ from monitors.probes.phone.evidence import CallEvidence, Stage
 from monitors.probes.phone.safety.numbers import Refusal
 from monitors.verdict import Called, Cause, Fail, Unknown
 
-FAILURES = tuple(Reason(each.value) for each, row in table().classes.items() if row.verdict == "fail")
+FAILURES = tuple(each for each in table().classes if isinstance(each, Reason))
 REASONS = (Reason.TIMEOUT, Reason.TOO_SLOW, *FAILURES)
 
 

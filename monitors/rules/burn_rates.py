@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -15,6 +16,10 @@ Severity = Literal["page", "ticket"]
 
 Period = Annotated[str, Field(pattern=r"^[1-9]\d*[mhd]$")]
 """A duration as both people and PromQL write it: 5m, 1h, 30d."""
+
+
+RUNS_SEEN = 4
+"""Runs of the slowest probe that a window must hold to say something."""
 
 
 class Pair(Strict):
@@ -31,6 +36,17 @@ class Pair(Strict):
         if parse_duration(self.short) >= parse_duration(self.long):
             raise expected(f"a short window below the long one ({self.long}), not {self.short}")
         return self
+
+    def fitted(self, interval: float) -> Pair | None:
+        """Return the pair for a system whose slowest counting probe runs every `interval` seconds.
+
+            short = max(short, RUNS_SEEN * interval)
+
+        In less time no run may have ended, and a ratio of nothing would end the alert. None: the short window would
+        reach the long one. How soon an alert fires is up to the floor: after `min_failures` failed runs.
+        """
+        short = at_least(self.short, interval)
+        return None if parse_duration(short) >= parse_duration(self.long) else self.model_copy(update={"short": short})
 
 
 class BurnRates(Strict):
@@ -52,6 +68,12 @@ class BurnRates(Strict):
         factor * long / period; 14.4 * 1 h / 720 h = 2 %.
         """
         return pair.factor * parse_duration(pair.long) / parse_duration(self.period)
+
+
+def at_least(window: Period, interval: float) -> Period:
+    """Return `window`, or as many whole minutes as hold `RUNS_SEEN` runs, where those are more."""
+    needed = RUNS_SEEN * interval
+    return window if parse_duration(window) >= needed else f"{math.ceil(needed / 60)}m"
 
 
 @cache

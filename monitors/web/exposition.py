@@ -31,8 +31,10 @@ from config.hours import ALWAYS
 from config.metric import Metric
 from journeys import Reason, definitions
 from monitors import metrics
+from monitors.availability.accounting import NOT_PUBLISHED, Counts
+from monitors.availability.to_date import ToDate
 from monitors.probes import KINDS, Target, steps_of
-from monitors.probes.phone.classes import Class
+from monitors.probes.phone.classes import table
 from monitors.probes.phone.safety.numbers import Skipped
 from monitors.probes.reasons import PAGE
 from monitors.record.totals import Durations, Labelled, Probe, State, Totals
@@ -54,7 +56,7 @@ _OPENMETRICS = "application/openmetrics-text"
 _UNUSED = Durations()
 CALLING = frozenset({"call", "ari_call"})
 """The kinds of probes that make calls."""
-CLASSES = tuple(map(str, Class))
+CLASSES = tuple(map(str, table().classes))
 SKIPPED = tuple(map(str, Skipped))
 _WINDOWS = (*(str(window) for window in Window if window is not Window.CLOSED), str(Window.CLOSED))
 
@@ -73,7 +75,9 @@ class Snapshot:
     """Everything that one scrape shows. Times are Unix seconds; `windows` says which kind of time it is now.
 
     `references` are the reference targets (host:port) and whether each answered last; `reloaded` is whether the last
-    reload took its configuration.
+    reload took its configuration. `window_ends` are the announced ends of the planned windows that apply now or are
+    overrun, `notices` by when people must be told, by system and rule, `periods` what each system achieved so far in
+    the month and the year, empty until that was counted.
     """
 
     vantage: str
@@ -81,7 +85,11 @@ class Snapshot:
     systems: Mapping[str, System]
     targets: Sequence[Target]
     totals: Totals
+    owners: Mapping[str, str]
     windows: Mapping[str, Window]
+    window_ends: Mapping[str, float] = field(default_factory=dict)
+    notices: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    periods: ToDate = field(default_factory=dict)
     lateness: Durations
     ledger_write: Durations
     loop_lag: float
@@ -172,7 +180,8 @@ def _number(value: float) -> str:
 
 def values_of(snapshot: Snapshot) -> dict[Metric, Values]:
     """Return every declared counter and gauge with its values."""
-    return {**_counters(snapshot), **_states(snapshot), **_gauges(snapshot), **_calls(snapshot)}
+    parts = (_counters, _states, _gauges, _calls, _periods)
+    return {metric: values for part in parts for metric, values in part(snapshot).items()}
 
 
 def _counters(snapshot: Snapshot) -> dict[Metric, Values]:
@@ -299,6 +308,9 @@ def _gauges(snapshot: Snapshot) -> dict[Metric, Values]:
             for name in snapshot.systems
             for window in Window
         ),
+        metrics.WINDOW_END: (((name,), end) for name, end in snapshot.window_ends.items()),
+        metrics.NOTICE_DUE: snapshot.notices.items(),
+        metrics.SYSTEM_INFO: (((name, snapshot.owners[name]), 1.0) for name in snapshot.systems),
         metrics.LOOP_LAG: [((), snapshot.loop_lag)],
         metrics.REFERENCE_UP: (((name,), float(answers)) for name, answers in snapshot.references.items()),
         metrics.OPEN_DESCRIPTORS: [((), float(snapshot.open_descriptors))],
@@ -306,6 +318,32 @@ def _gauges(snapshot: Snapshot) -> dict[Metric, Values]:
         metrics.CONFIG_RELOADED: [((), float(snapshot.reloaded))],
         metrics.CONFIG_LOADED: [((), snapshot.config_loaded)],
         metrics.BUILD: [((snapshot.version,), 1.0)],
+    }
+
+
+def _periods(snapshot: Snapshot) -> dict[Metric, Values]:
+    """Return what was counted in the month and the year, for each class of time that there was and that counts."""
+    accounts = [
+        ((system, snapshot.vantage, period), account)
+        for system, periods in snapshot.periods.items()
+        for period, account in periods.items()
+    ]
+
+    def each(value: Callable[[Counts], int]) -> Values:
+        for labels, account in accounts:
+            for kind, counts in account.counts.items():
+                if kind not in NOT_PUBLISHED:
+                    yield (*labels, str(kind)), float(value(counts))
+
+    return {
+        metrics.PERIOD_RUNS: each(lambda counts: counts.good + counts.bad),
+        metrics.PERIOD_FAILURES: each(lambda counts: counts.bad),
+        metrics.PERIOD_EXPECTED: each(lambda counts: counts.expected),
+        metrics.PERIOD_TIME: (
+            ((*labels, part), 60.0 * minutes)
+            for labels, account in accounts
+            for part, minutes in (("passed", account.minutes), ("ahead", account.ahead))
+        ),
     }
 
 

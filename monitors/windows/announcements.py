@@ -103,5 +103,15 @@ class Timekeeper:
         last_good = min(self._passes.get(probe, -inf) for probe in self._measuring[system]) if windows else None
         return classify(at, system, windows, last_good, self._opening[system])
 
+    def window_end(self, system: str, at: float) -> float | None:
+        """Return the announced end of the planned work that goes on at `at` or is overrun then; None: there is none."""
+        planned = [window for window in self._mine[system] if window.kind == "planned" and window.start <= at]
+        match self.window(system, at):
+            case Window.PLANNED:
+                return max(window.end for window in planned if at < window.end)
+            case Window.OVERRUN:
+                return max(window.end for window in planned if window.end <= at)
+        return None
+
     def _sort(self) -> None:
         self._mine = {name: [window for window in self._windows if name in window.systems] for name in self._measuring}

@@ -129,9 +129,7 @@ def parse(data: bytes) -> Message:
             raise NoMessageError(f"no header: {line!r}")
         headers.append((COMPACT.get(name, name), value.strip()))
     message = Message(start, tuple(headers), body)
-    if not re.match(r"(SIP/2\.0 [1-6]\d\d |[A-Z]+ \S+ SIP/2\.0$)", start) or not re.match(
-        r"\d{1,10} +[A-Z]+$", message.get("CSeq")
-    ):
+    if not (_START.match(start) and _CSEQ.match(message.get("CSeq"))):
         raise NoMessageError("no start line, or no CSeq")
     return message
 

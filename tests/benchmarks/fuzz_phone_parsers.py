@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import tempfile
 from collections.abc import Callable
@@ -12,12 +13,13 @@ from random import Random
 
 from monitors.probes.phone.media import rtp, sdp
 from monitors.probes.phone.media.listener import Listener
+from monitors.probes.phone.safety.counts import Counts
 from monitors.probes.phone.safety.journal import last_note
 from monitors.probes.phone.sip import events, message, uri
 from monitors.probes.phone.sip.call import Call, Dial
 from monitors.probes.phone.sip.digest import Authenticator, Credentials
 from monitors.probes.phone.sip.message import Malformed, Response
-from monitors.probes.phone.wire import dns
+from monitors.probes.phone.wire import dns, srv
 
 REFUSED = "refused"
 
@@ -94,7 +96,21 @@ _ANSWERS = tuple(
     struct.pack("!6H", 7, 0x8180, 1, len(records), 0, 0) + _QUESTION[12:] + b"".join(records)
     for records in ([_SRV], [_SRV, _SRV], [_ALIAS, _SRV], [])
 )
-_NOTES = (b'{"trunk": "t", "call": {"call_id": "c", "state": "up"}}\n' * 3, b'{"a": 1}\n{"b": 2', b"")
+_ENTRY = Call(Dial("sip:+31@h", "sip:p@h", "sip:p@127.0.0.1:5070", "127.0.0.1:5070", "UDP", OFFER), Random(1)).entry()
+_NOTES = (
+    json.dumps({"trunk": "t", "number": "n", "reserved": 60.0, "day": "2026-03-02", "call": _ENTRY}).encode() + b"\n",
+    b'{"trunk": "t", "call": {"call_id": "c", "state": "up"}}\n' * 3,
+    b'{"a": 1}\n{"b": 2',
+    b"",
+)
+
+_COUNTS = (
+    (
+        b'{"dates": {"t": {"2026-03-02": {"calls": 1, "seconds": 60.0}}}, '
+        b'"holds": {"t n": {"since": 0.0, "until": 10.0, "reason": "too_soon"}}}'
+    ),
+    b'{"dates": {}, "holds": {}}',
+)
 
 
 # --- what is done with them
@@ -168,8 +184,15 @@ class _Line:
             assert self._listener.received.packets >= 0
 
 
-def _dns(data: bytes, _random: Random) -> None:
-    dns.answer(data, _QUESTION)
+def _dns(data: bytes, random: Random) -> None:
+    found = [each for each in dns.answer(data, _QUESTION) if isinstance(each, dns.Service)]
+    assert sorted(map(repr, srv.in_order(found, random))) == sorted(map(repr, found)), "each target once"
+
+
+def _counts(data: bytes, _random: Random) -> None:
+    counts = Counts.parse(data.decode("utf-8", "replace"))
+    counts.charge("t", "2026-03-02", calls=1, seconds=60.0)
+    Counts.parse(counts.text(1.0))
 
 
 class _Notes:
@@ -178,10 +201,14 @@ class _Notes:
     def __init__(self) -> None:
         self._path = Path(tempfile.mkdtemp()) / "slot"
 
-    def read(self, data: bytes, _random: Random) -> None:
+    def read(self, data: bytes, random: Random) -> None:
         self._path.write_bytes(data)
         note = last_note(self._path)
         assert note is None or isinstance(note, dict)
+        with suppress(ValueError):
+            resumed = Call.resume((note or {}).get("call") or {}, None, random)
+            resumed.hang_up(0.0)
+            assert resumed.take() or resumed.deadline is not None, "an orphan of which nothing comes"
 
 
 # --- whole conversations
@@ -336,5 +363,6 @@ PARSERS = (
     Parser("listener", _Line().feed, _RTP),
     Parser("dns", _dns, _ANSWERS, (dns.MalformedDns,)),
     Parser("notes", _Notes().read, _NOTES),
+    Parser("counts", _counts, _COUNTS, (ValueError,)),
     Parser("calls", _calls, _MESSAGES),
 )

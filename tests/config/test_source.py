@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 from config.campaign import Campaign
 from config.environment import Environment
 from config.estate import EstateFile
-from config.source import ConfigError, Contradiction, Document, Problem, Strict, dotted, read, validate
+from config.source import ConfigError, Contradiction, Document, Problem, Strict, dotted, read, read_documents, validate
 from config.yaml_tree import parse
 
 
@@ -195,3 +195,24 @@ def test_no_file_breaks_reading(tmp_path_factory, content):
     path = Path(tmp_path_factory.getbasetemp() / "any.yaml")
     path.write_bytes(content)
     assert all(problem.file == str(path) for problem in problems_of(lambda: validate(read(path), Outer)))
+
+
+def test_a_file_of_several_documents_keeps_its_lines(tmp_path):
+    """Comments and empty documents are none; a line of --- divides, also with a comment behind it."""
+    path = tmp_path / "many.yaml"
+    path.write_text("# nothing\n---\na: 1\n--- # next\n\nb: |\n  - x\n---\n# end\n")
+    first, second = read_documents(path)
+    assert (first.data, first.line(("a",))) == ({"a": 1}, 3)
+    assert (second.data, second.line(("b",))) == ({"b": "- x\n"}, 6)
+
+
+def test_what_is_wrong_with_each_of_several_documents_is_told(tmp_path):
+    """At its line; a file without any document is an error, too."""
+    path = tmp_path / "many.yaml"
+    path.write_text("a: [\n---\nb: 1\nb: 2\n")
+    with pytest.raises(ConfigError) as caught:
+        read_documents(path)
+    assert [problem.line for problem in caught.value.problems] == [2, 4]
+    path.write_text("# nothing\n")
+    with pytest.raises(ConfigError, match="found an empty file, expected a mapping"):
+        read_documents(path)

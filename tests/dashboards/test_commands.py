@@ -22,11 +22,9 @@ def test_build_writes_every_file_and_names_them(tmp_path: Path) -> None:
     found = sorted(path for path in (tmp_path / "a b").rglob("*") if path.is_file())
     assert listed == found
     assert [path.name for path in found] == [
-        "availability.json",
-        "campaign.json",
-        "login.json",
-        "phone.json",
+        *(f"{name}.json" for name in ("campaign", "customs", "login", "overview", "phone")),
         "piekwacht.yaml",
+        *(f"{name}.json" for name in ("portals", "prober", "system")),
         "piekwacht.yaml",
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from config import Configuration
 from dashboards import palette
 from journeys import Reason
+from monitors.probes.phone.safety.numbers import Skipped
 from monitors.verdict import Cause, Phases, Window
 
 
@@ -14,6 +15,7 @@ def test_every_word_of_the_closed_vocabularies_has_a_colour() -> None:
     assert set(palette.CAUSES) == set(Cause)
     assert set(palette.WINDOWS) == set(Window) - {Window.NONE}
     assert set(palette.PHASES) == set(Phases.__dataclass_fields__)
+    assert set(palette.SKIPPED) == set(Skipped)
 
 
 def test_no_two_things_of_one_panel_share_a_colour(configuration: Configuration) -> None:

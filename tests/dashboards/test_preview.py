@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC
+from html import unescape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -16,23 +17,27 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from grafanalib.core import Panel
+from markupsafe import Markup
 from typer.testing import CliRunner
 
 from config import Configuration
 from dashboards import palette
 from dashboards.commands import app
-from dashboards.grafana import annotation, dashboard, variable
+from dashboards.grafana import JsonObject, annotation, dashboard, variable
 from dashboards.layout import Band, Section
-from dashboards.panels import NOTHING, Column, Query, bars, stat, table, text, time_series, timeline
-from dashboards.preview.asking import View
-from dashboards.preview.page import Page, draw
+from dashboards.panels import NOTHING, Query, bars, stat, text, time_series, timeline
+from dashboards.preview.asking import Answer, View
+from dashboards.preview.page import Hand, Page, draw
+from dashboards.preview.plots import Canvas
 from dashboards.preview.prometheus import Prometheus, PrometheusError
 from dashboards.provisioning import dashboards
+from dashboards.tables import Column, table
 from monitors import metrics
 from tests.conftest import ROOT
 
 START, END, STEP = 1_677_654_000.0, 1_677_654_060.0, 2.0
 CONFIG = ["--config", str(ROOT / "config")]
+NAMES = ["overview", "system", "login", "portals", "customs", "phone", "campaign", "prober"]
 
 Values = Callable[[float], float | None]
 """A series: its value at each instant (seconds since START); None where it has none."""
@@ -244,7 +249,7 @@ def test_a_table_joins_its_queries_by_row_and_shows_the_worst_first() -> None:
         Column("Age", "b", "s", 0),
     ]
     answers = Answers({"a": [one(0.1, x="p"), one(0.9, x="q")], "b": [one(5, x="p")]})
-    html = page(answers, table("Table", "Why?", "x", columns, first="-Share")).html
+    html = page(answers, table("Table", "Why?", {"x": "X"}, columns, first="-Share")).html
     assert re.findall(r"<th[^>]*>(\w+)</th>", html) == ["X", "Share", "Age"]
     assert re.findall(r"<td[^>]*>([^<]+)</td>", html) == ["q", "90.0%", "-", "p", "10.0%", "5 s"]
     assert f'<td class="figure" style="color: {palette.BAD}">90.0%</td>' in html
@@ -310,7 +315,7 @@ def test_a_point_for_each_pixel_but_not_more_often_than_prometheus_scrapes() -> 
     assert float(asked["start"]) % STEP == 0
 
 
-@pytest.mark.parametrize("name", ["availability", "campaign", "login", "phone"])
+@pytest.mark.parametrize("name", NAMES)
 def test_every_dashboard_is_drawn_as_one_page_that_needs_nothing_else(configuration: Configuration, name: str) -> None:
     """Every panel has its title; no script, no picture, no other host; from the same answers the same bytes."""
     made = dashboards(configuration)[name]
@@ -319,7 +324,7 @@ def test_every_dashboard_is_drawn_as_one_page_that_needs_nothing_else(configurat
         first, again = (draw(made, view, 1280, {}) for _ in range(2))
     assert first.html == again.html
     assert first.complaints == []
-    titles = set(re.findall(r"<h2[^>]*>([^<]+)<", first.html))
+    titles = {unescape(title) for title in re.findall(r"<h2[^>]*>([^<]+)<", first.html)}
     nested = [inner for panel in made["panels"] for inner in (panel, *panel.get("panels", []))]
     assert titles == {panel["title"] for panel in nested if panel["type"] != "row"}
     assert not re.search(r"<script|<img|<link|src=|url\(|@import|https?:", first.html)
@@ -346,8 +351,47 @@ def test_the_command_writes_a_page_for_each_dashboard(tmp_path: Path) -> None:
         result = run(*arguments, "--out", str(tmp_path), "--json")
     assert result.exit_code == 0, result.output
     files = [Path(file) for file in json.loads(result.stdout)["files"]]
-    assert [file.name for file in files] == ["availability.html", "campaign.html", "login.html", "phone.html"]
+    assert [file.name for file in files] == sorted(f"{name}.html" for name in NAMES)
     assert all("last 60s, until 2023-03-01" in file.read_text(encoding="utf-8") for file in files)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_page_opens_in_the_wanted_theme(tmp_path: Path, theme: str) -> None:
+    """A reader can still switch it."""
+    with listening(Answers(everything=lambda _: 0.5)) as url:
+        assert run("--prometheus", url, "--theme", theme, "--out", str(tmp_path)).exit_code == 0
+    html = (tmp_path / "overview.html").read_text(encoding="utf-8")
+    assert f'<html lang="en" class="{theme}">' in html
+    assert f":root.{theme} {{ color-scheme: {theme}; }}" in html
+    assert '<a href="#light">' in html
+
+
+def test_another_hand_may_draw_the_panels() -> None:
+    """It gets each panel with its answers and its size, says who it is, and may need something once on the page."""
+    seen: list[tuple[str, float, float]] = []
+
+    def body(panel: JsonObject, answers: Sequence[Answer], canvas: Canvas) -> Markup:
+        seen.append((panel["title"], answers[0].series[0].points[-1][1], canvas.width))
+        return Markup("<b>drawn</b>")
+
+    made = dashboard(
+        "uid",
+        "Title",
+        "Why?",
+        [Band(8, [graph(Query("a", "a")), graph(Query("a", "a"))])],
+        variables=[],
+        annotations=[],
+        period="1h",
+        refresh="30s",
+    )
+    hand = Hand("drawn by another", body, "<i>tail</i>")
+    with listening(Answers({"a": [one(3)]})) as url:
+        html = draw(made, View(Prometheus(url), START, END, UTC, STEP), 1280, {}, hand=hand).html
+    assert seen == [("Graph", 3.0, seen[0][2])] * 2
+    assert 500 < seen[0][2] < 640
+    assert html.count("<b>drawn</b>") == 2
+    assert html.count("<i>tail</i>") == 1
+    assert "Preview, drawn by another" in html
 
 
 def test_panels_without_data_are_named_and_the_answer_is_no(tmp_path: Path) -> None:
@@ -356,7 +400,7 @@ def test_panels_without_data_are_named_and_the_answer_is_no(tmp_path: Path) -> N
         result = run("--prometheus", url, "--out", str(tmp_path))
     assert result.exit_code == 1
     assert "login.html: 'State of each probe' has no data" in result.stderr
-    assert len(list(tmp_path.glob("*.html"))) == 4
+    assert len(list(tmp_path.glob("*.html"))) == len(NAMES)
 
 
 @pytest.mark.parametrize(

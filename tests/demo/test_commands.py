@@ -24,7 +24,7 @@ DEMO = [sys.executable, "-m", "piekwacht", "demo"]
 @pytest.fixture
 def demo(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Call the command in this process, whose signals it leaves alone."""
-    monkeypatch.setattr(demo_commands, "_end_like_ctrl_c", lambda: None)
+    monkeypatch.setattr(demo_commands, "end_like_ctrl_c", lambda: None)
     monkeypatch.chdir(ROOT)
     return lambda *arguments: CliRunner().invoke(app, ["demo", *map(str, arguments)])
 

@@ -42,6 +42,7 @@ def whole(configuration: Configuration, chosen: Sequence[Target]) -> Snapshot:
         systems=configuration.systems,
         targets=chosen,
         totals=UNUSED,
+        owners={name: owner.id for name, owner in configuration.owner_of.items()},
         windows=dict.fromkeys(configuration.systems, Window.NONE),
         lateness=lateness.snapshot(),
         ledger_write=Histogram(metrics.LEDGER_WRITE.buckets).snapshot(),

@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from journeys import Reason
 from monitors.call_view import ASCII, COLOURS, NARROWEST, UNICODE, WIDEST, Signs, as_data, draw
-from monitors.probes.phone.classes import Class, title
+from monitors.probes.phone.classes import Class, Passed, title
 from monitors.probes.phone.evidence import CallEvidence, EndedBy, Exchanged, Heard, Received, Sound, Stage, Trouble
+from monitors.verdict import Cause
 
 PASSED = CallEvidence(
     reached={Stage.INVITE: 0.002, Stage.TRYING: 0.01, Stage.PROGRESS: 1.3, Stage.ANSWER: 4.2, Stage.TEARDOWN: 20.3},
@@ -35,7 +37,7 @@ PASSED = CallEvidence(
 )
 
 
-def lines(evidence: CallEvidence, found: Class = Class.ANSWERED, **options: object) -> list[str]:
+def lines(evidence: CallEvidence, found: Class = Passed.ANSWERED, **options: object) -> list[str]:
     """Return the drawing as plain lines, without the space behind them."""
     width = int(str(options.get("width", 80)))
     console = Console(width=max(width, NARROWEST), color_system=None)
@@ -53,9 +55,9 @@ def row(found: list[str], name: str) -> str:
 @pytest.mark.parametrize(
     ("found", "first"),
     [
-        (Class.ANSWERED, "PASS  answered"),
-        (Class.NO_MEDIA, "FAIL  no_media at answer"),
-        (Class.TRUNK_DOWN, "UNKNOWN  trunk_down"),
+        (Passed.ANSWERED, "PASS  answered"),
+        (Reason.NO_MEDIA, "FAIL  no_media at answer"),
+        (Cause.TRUNK_DOWN, "UNKNOWN  trunk_down"),
     ],
 )
 def test_the_verdict_comes_first(found: Class, first: str) -> None:
@@ -107,7 +109,7 @@ def test_what_was_heard_stands_on_one_axis_of_time() -> None:
 
 def test_a_call_that_never_was_is_drawn_too() -> None:
     """Own trouble, no message, no audio."""
-    found = lines(CallEvidence(trouble=Trouble.NAME_NOT_RESOLVED), Class.TRUNK_ERROR)
+    found = lines(CallEvidence(trouble=Trouble.NAME_NOT_RESOLVED), Cause.TRUNK_ERROR)
     assert "own trouble: name not resolved" in "".join(found)
     assert "  no message was sent" in found
     assert "  no RTP came in" in found
@@ -167,7 +169,7 @@ def test_no_line_is_wider_than_the_terminal(evidence: CallEvidence, width: int) 
 
 def test_json_has_the_verdict_first_and_all_facts() -> None:
     """Plain data, times rounded to microseconds, words in both languages beside the codes."""
-    data = json.loads(json.dumps(as_data(PASSED, Class.CUT_OFF)))
+    data = json.loads(json.dumps(as_data(PASSED, Reason.CUT_OFF)))
     assert list(data)[:4] == ["verdict", "reason", "step", "detail"]
     assert (data["verdict"], data["class"], data["stage"]) == ("fail", "cut_off", "answer")
     assert set(data["words"]) == {"en", "nl"}

@@ -20,6 +20,7 @@ import aiohttp
 import bcrypt
 import pytest
 import trustme
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from config import PhoneProbe, load
@@ -287,6 +288,28 @@ async def test_a_monitor_that_cannot_write_is_not_ready_and_shows_nothing_new(
             assert not (await monitor.snapshot()).totals.runs
             stop.set()
             assert await running >= PROBES
+
+
+async def test_readiness_does_not_wait_for_what_is_seldom_due(tmp_path: Path) -> None:
+    """A line that is called every five minutes has its time; every probe that runs each minute has run."""
+    stop, seen = asyncio.Event(), set[str]()
+    systems = load(Path("config")).systems
+    config = configure(tmp_path / "config", dict.fromkeys(systems, "http://127.0.0.1:1"), "1s")
+    local = config / "environments" / "local.yaml"
+    trunks = {name: {"server": "127.0.0.1:1"} for name in ("carrier", "platform")}
+    trunks["platform"]["numbers"] = ["+3199*", "sip:+3199*@platform.example", "sip:+3199*@toeslagen.example"]
+    called = {"trunks": trunks, "call_interval": "5m", "call_register": str(tmp_path / "calls")}
+    local.write_text(yaml.safe_dump(yaml.safe_load(local.read_text(encoding="utf-8")) | called), encoding="utf-8")
+    configuration = load(config)
+    calls = {name for _, name, probe in configuration.probes_in("local") if isinstance(probe, PhoneProbe)}
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        monitor = Monitor(lambda: configuration, "local", ledger, lambda run: seen.add(run.probe))
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            running = asyncio.create_task(monitor.run(listener, stop))
+            await until(lambda: not monitor.lacking())
+            assert set() < {target.name for target in monitor.targets} - seen <= calls
+            stop.set()
+            assert await running == 0
 
 
 async def test_sighup_reads_the_files_again(tmp_path: Path) -> None:

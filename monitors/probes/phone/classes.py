@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 from pydantic import Field
 
@@ -24,7 +24,6 @@ from monitors.probes.phone.evidence import CallEvidence, EndedBy, Heard, Sound, 
 from monitors.verdict import Cause, Fail, Pass, Unknown, Verdict
 
 Language = Literal["en", "nl"]
-KeyT = TypeVar("KeyT")
 
 SAYS_NOTHING = frozenset({16, 31, 127})
 """Q.850: normal clearing, normal unspecified, interworking unspecified."""
@@ -37,40 +36,27 @@ _NO_CALL_YET = frozenset({Stage.START, Stage.RESOLVE, Stage.CONNECT, Stage.INVIT
 _QUIET = frozenset({Sound.NOTHING, Sound.SILENCE})
 
 
-class Class(StrEnum):
-    """What a call can come to: one name with the reason of a failure, and with the cause of what nobody can tell."""
+class Passed(StrEnum):
+    """How a call can pass."""
 
     ANSWERED = "answered"
     CLOSED = "closed"
-    TRUNK_ERROR = "trunk_error"
-    TRUNK_DOWN = "trunk_down"
-    NUMBER_UNALLOCATED = "number_unallocated"
-    NUMBER_CHANGED = "number_changed"
-    NUMBER_INVALID = "number_invalid"
-    NO_ROUTE = "no_route"
-    LINE_BUSY = "line_busy"
-    NO_ANSWER = "no_answer"
-    NO_PROGRESS = "no_progress"
-    LINE_UNREACHABLE = "line_unreachable"
-    CALL_REJECTED = "call_rejected"
-    CONGESTION = "congestion"
-    PLATFORM_ERROR = "platform_error"
-    MEDIA_REFUSED = "media_refused"
-    NO_MEDIA = "no_media"
-    SILENT_LINE = "silent_line"
-    ERROR_TONE = "error_tone"
-    CUT_OFF = "cut_off"
-    WRONG_PROMPT = "wrong_prompt"
-    MENU_DEAD = "menu_dead"
-    QUEUE_MISSED = "queue_missed"
-    NOT_RELEASED = "not_released"
 
+
+Class = Passed | Cause | Reason
+"""What a call can come to: a way to pass, a reason to fail, or why nobody can tell. Which, is in `classes.yaml`."""
+
+_JUDGED: frozenset[Class] = frozenset(
+    {
+        Passed.ANSWERED, Passed.CLOSED, Cause.TRUNK_DOWN, Reason.LINE_UNREACHABLE, Reason.NO_ANSWER, Reason.NO_PROGRESS,
+        Reason.NO_MEDIA, Reason.SILENT_LINE, Reason.CUT_OFF, Reason.WRONG_PROMPT, Reason.NOT_RELEASED,
+    }
+)  # fmt: skip
+"""Classes that the functions below come to without evidence of the table."""
 
 # Evidence that leads to a class in any case, lest some call have none.
 _NEEDED: list[tuple[object, ...]] = [("own trouble", trouble) for trouble in Trouble]
 _NEEDED += [("status", f"{hundred}xx", progressed) for hundred in range(3, 7) for progressed in (True, False)]
-
-_MISSED = {"prompt": Class.WRONG_PROMPT, "menu": Class.MENU_DEAD, "queue": Class.QUEUE_MISSED}
 
 
 class Words(Strict):
@@ -85,13 +71,13 @@ class Words(Strict):
 
 
 class Row(Strict):
-    """One class: its verdict, the evidence that leads to it, and its words.
+    """One class: the evidence that leads to it, and its words.
 
     `troubles` are those with the prober's own trunk, `far_troubles` those with a trunk that is the line's own. Tones
     are `early` before the answer and `late` after it. `3xx` are the statuses of that hundred which stand nowhere else.
+    `missed` are expectations of the script.
     """
 
-    verdict: Literal["pass", "fail", "unknown"]
     title: Words
     evidence: Words
     troubles: list[Trouble] = Field(default=[])
@@ -101,6 +87,7 @@ class Row(Strict):
     late_tones: list[Sound] = Field(default=[])
     statuses: list[int | Literal["3xx", "4xx", "5xx", "6xx"]] = Field(default=[])
     progressed: bool | None = None
+    missed: list[Literal["prompt", "menu", "queue"]] = Field(default=[])
 
     @property
     def progresses(self) -> tuple[bool, ...]:
@@ -117,16 +104,18 @@ class Table(Strict):
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Make sure that nothing is missing and no evidence leads to two classes."""
-        for name, kind, found in (
-            ("classes", Class, set[str](self.classes)),
+        for name, needed, found in (
+            ("classes", _JUDGED, set[str](self.classes)),
             ("stages", Stage, set[str](self.stages)),
             ("sounds", Sound, set[str](self.sounds)),
         ):
-            missing = [str(each) for each in kind if each not in found]
+            missing = [str(each) for each in needed if each not in found]
             if missing:
-                yield Contradiction((name,), f"{', '.join(missing)} too")
+                yield Contradiction((name,), f"{', '.join(sorted(missing))} too")
         seen: dict[tuple[object, ...], Class] = {}
         for each, row in self.classes.items():
+            if each not in _JUDGED and next(_evidence_of(row), None) is None:
+                yield Contradiction(("classes", each), "evidence that leads to it")
             for evidence in _evidence_of(row):
                 if (other := seen.setdefault(evidence, each)) is not each:
                     yield Contradiction(("classes", each), f"no evidence of {other}: {_told(evidence)}")
@@ -143,6 +132,7 @@ def _evidence_of(row: Row) -> Iterator[tuple[object, ...]]:
     for progressed in row.progresses:
         yield from (("cause", cause, progressed) for cause in row.causes)
         yield from (("status", status, progressed) for status in row.statuses)
+    yield from (("missed", expectation) for expectation in row.missed)
 
 
 def _told(evidence: tuple[object, ...]) -> str:
@@ -184,13 +174,14 @@ def classify(evidence: CallEvidence, around: Circumstances = USUAL) -> Verdict:
 
 def verdict_of(found: Class, evidence: CallEvidence) -> Verdict:
     """Return the verdict of a class; the step is the last stage that was reached, the detail what the class is by."""
-    match table().classes[found].verdict:
-        case "pass":
+    match found:
+        case Passed():
             return Pass()
-        case "unknown":
-            return Unknown(Cause(found.value), facts(evidence))
-    step = Stage.TEARDOWN if found is Class.NOT_RELEASED else evidence.stage
-    return Fail(Reason(found.value), step.value, facts(evidence))
+        case Cause():
+            return Unknown(found, facts(evidence))
+        case Reason():
+            step = Stage.TEARDOWN if found is Reason.NOT_RELEASED else evidence.stage
+            return Fail(found, step.value, facts(evidence))
 
 
 def class_of(evidence: CallEvidence, around: Circumstances = USUAL) -> Class:
@@ -207,8 +198,7 @@ def class_of(evidence: CallEvidence, around: Circumstances = USUAL) -> Class:
             break
     else:
         found = _media(evidence, around)
-    passed = table().classes[found].verdict == "pass"
-    return Class.NOT_RELEASED if passed and not evidence.released else found
+    return Reason.NOT_RELEASED if isinstance(found, Passed) and not evidence.released else found
 
 
 def _own_fault(evidence: CallEvidence, around: Circumstances) -> Class | None:
@@ -234,7 +224,7 @@ def _closing_announcement(evidence: CallEvidence, around: Circumstances) -> Clas
     """Accept it before the answer too, free of charge, until the line says 480 or we hang up."""
     may_follow = _is_answered(evidence) or evidence.status in {None, 480, 487}
     spoken = any(heard.sound is Sound.ACTIVE for heard in evidence.heard)
-    return Class.CLOSED if around.closed and spoken and may_follow else None
+    return Passed.CLOSED if around.closed and spoken and may_follow else None
 
 
 def _refusal(evidence: CallEvidence, around: Circumstances) -> Class | None:
@@ -246,8 +236,8 @@ def _refusal(evidence: CallEvidence, around: Circumstances) -> Class | None:
         exact, hundred = ("status", status, progressed), ("status", f"{status // 100}xx", progressed)
         return _lookup()[exact] if exact in _lookup() else _lookup()[hundred]
     if evidence.stage in _NO_CALL_YET:  # not even a 100: timer B would say so, later than we give up
-        return Class.TRUNK_DOWN if around.own else Class.LINE_UNREACHABLE
-    return Class.NO_ANSWER if progressed else Class.NO_PROGRESS
+        return Cause.TRUNK_DOWN if around.own else Reason.LINE_UNREACHABLE
+    return Reason.NO_ANSWER if progressed else Reason.NO_PROGRESS
 
 
 def _media(evidence: CallEvidence, around: Circumstances) -> Class:
@@ -255,12 +245,14 @@ def _media(evidence: CallEvidence, around: Circumstances) -> Class:
     hung_up = evidence.ended_by is EndedBy.FAR_END and evidence.missed is not None
     if around.listening and not (hung_up and _seconds_answered(evidence) < WINDOW):
         if evidence.received.packets == 0:
-            return Class.NO_MEDIA
+            return Reason.NO_MEDIA
         if evidence.missed == "audio" or _is_silent(evidence):
-            return Class.SILENT_LINE
+            return Reason.SILENT_LINE
     if hung_up:
-        return Class.CUT_OFF
-    return Class.ANSWERED if evidence.missed is None else _MISSED.get(evidence.missed, Class.WRONG_PROMPT)
+        return Reason.CUT_OFF
+    if evidence.missed is None:
+        return Passed.ANSWERED
+    return _lookup().get(("missed", evidence.missed), Reason.WRONG_PROMPT)
 
 
 def _is_answered(evidence: CallEvidence) -> bool:

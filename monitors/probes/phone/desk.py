@@ -21,7 +21,8 @@ from config.secrets import read_secret
 from monitors.probes.client import context_of
 from monitors.probes.phone import agent, order
 from monitors.probes.phone.evidence import CallEvidence, Sound
-from monitors.probes.phone.safety.limits import Limits, Register, Spent
+from monitors.probes.phone.safety.counts import Spent
+from monitors.probes.phone.safety.limits import Limits, Register
 from monitors.probes.phone.safety.reaper import Reaper
 from monitors.probes.phone.sip.digest import Credentials
 from monitors.probes.phone.wire.srv import Protocol

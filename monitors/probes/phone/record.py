@@ -113,8 +113,9 @@ class Record:
         match event:
             case Trying():
                 self.reach(Stage.TRYING)
-            case Progress(answer=answer):
-                self.reach(Stage.PROGRESS)
+            case Progress(status=status, answer=answer):
+                if 180 <= status <= 189:  # 199 says that one of several far ends has given up (RFC 6228)
+                    self.reach(Stage.PROGRESS)
                 self._media(answer)
             case Answered(answer=answer, status=status):
                 self.reach(Stage.ANSWER)
@@ -163,14 +164,15 @@ class Record:
         if first_rtp is not None:
             self.reach(Stage.FIRST_RTP, first_rtp - self.begun)
             invited, answered = reached[Stage.INVITE], reached[Stage.ANSWER]
+            earliest = reached[Stage.FIRST_RTP]  # audio that was ahead of the answer counts from then on
             since_answer = [each for each in heard if not each.early]
             first = listener.first_audio
             if first is not None and invited + first >= answered - AHEAD:
-                self.reach(Stage.FIRST_AUDIO, max(answered, invited + first))
+                self.reach(Stage.FIRST_AUDIO, max(earliest, invited + first))
             for each in since_answer:
-                at = max(answered, invited + each.start)
+                at = max(earliest, invited + each.start)
                 if each.sound not in (Sound.NOTHING, Sound.SILENCE):
                     self.reach(Stage.FIRST_AUDIO, at)
                 if each.sound is Sound.ACTIVE:
-                    self.reach(Stage.PROMPT, at)
+                    self.reach(Stage.PROMPT, max(at, reached[Stage.FIRST_AUDIO]))  # a step begins before its audio
         self.evidence = replace(self.evidence, heard=heard, received=listener.received)

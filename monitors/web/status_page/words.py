@@ -65,9 +65,7 @@ REASONS: Mapping[Reason, Text] = {
         "the certificate is for another host", "het certificaat is voor een andere hostnaam"
     ),
     Reason.WRONG_ADDRESS: Text("the name leads to a wrong address", "de naam verwijst naar een verkeerd adres"),
-    **{
-        Reason(each): Text(row.title.en, row.title.nl) for each, row in table().classes.items() if row.verdict == "fail"
-    },
+    **{each: Text(row.title.en, row.title.nl) for each, row in table().classes.items() if isinstance(each, Reason)},
 }
 """Why a system does not work, for people who do not know the probe; `Reason.meaning` says it for those who do."""
 
@@ -76,11 +74,7 @@ CAUSES: Mapping[Cause, Text] = {
     Cause.CANCELLED: Text("the monitor was stopped", "de monitor is gestopt"),
     Cause.OVERLOADED: Text("the monitor is overloaded", "de monitor is overbelast"),
     Cause.OWN_NETWORK: Text("the monitor has no network", "de monitor heeft geen netwerk"),
-    **{
-        Cause(each): Text(row.title.en, row.title.nl)
-        for each, row in table().classes.items()
-        if row.verdict == "unknown"
-    },
+    **{each: Text(row.title.en, row.title.nl) for each, row in table().classes.items() if isinstance(each, Cause)},
     Cause.CALL_SKIPPED: Text("the limit of test calls is reached", "de grens aan testoproepen is bereikt"),
 }
 """Why nobody can tell."""

@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from monitors.record.ledger import Ledger
 from monitors.record.ledger_commands import app
+from monitors.record.ledger_schema import SCHEMA_VERSION
 from monitors.verdict import Cause, Unknown
 from tests.monitors.record.test_ledger_file import VERSION_1
 from tests.monitors.records import BAD, HOME, START, run, schedule, slot, sql
@@ -77,7 +78,7 @@ def test_what_is_in_it_is_described(path: Path) -> None:
     assert {**data, "bytes": 0} == {
         "ledger": str(path),
         "vantage": "utrecht",
-        "version": 2,
+        "version": SCHEMA_VERSION,
         "first_scheduled": "2023-11-14T23:00:00+01:00",
         "last_run": "2023-11-14T23:00:03+01:00",
         "probes": 1,
@@ -100,6 +101,6 @@ def test_an_older_ledger_is_upgraded_once(tmp_path: Path) -> None:
     result = invoke("info", "--ledger", old)
     assert result.exit_code == 2
     assert f"of the older version 1; bring it up to date: piekwacht ledger upgrade --ledger {old}" in result.output
-    assert invoke("upgrade", "--ledger", old).output == f"{old}: version 1 is version 2 now\n"
-    assert invoke("upgrade", "--ledger", old).output == f"{old}: version 2\n"
+    assert invoke("upgrade", "--ledger", old).output == f"{old}: version 1 is version {SCHEMA_VERSION} now\n"
+    assert invoke("upgrade", "--ledger", old).output == f"{old}: version {SCHEMA_VERSION}\n"
     assert invoke("check", "--ledger", old).exit_code == 0

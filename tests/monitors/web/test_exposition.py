@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -14,17 +15,21 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from config import Configuration
+from config.hours import ZONE
 from config.metric import Metric
 from journeys import Reason
 from monitors import metrics
+from monitors.availability.accounting import Account, Counts
+from monitors.availability.to_date import to_date
 from monitors.instruments import Histogram
 from monitors.probes import targets
 from monitors.probes.phone.evidence import CallEvidence, Heard, Received, Sound, Stage
-from monitors.record.ledger import Ledger
+from monitors.record.ledger import Ledger, Schedule
 from monitors.record.totals import Durations, State, Totals
 from monitors.verdict import Called, Cause, Fail, Pass, Phases, Run, Unknown, Window
 from monitors.web import exposition
 from monitors.web.exposition import SLICE, Phone, Snapshot, render
+from monitors.windows.calendars import AnnouncedWindow
 from tests.monitors.snapshots import AT, UNUSED, Collected, whole
 
 A_CALL = CallEvidence(
@@ -65,8 +70,15 @@ async def test_what_is_declared_is_exported_and_nothing_else(configuration: Conf
     chosen = targets(configuration, "local", "rotterdam")
     chosen[0].memory.certificate_expires = AT
     chosen[0].memory.call = A_CALL
-    phone = Phone(budgets={"carrier": {"calls": 0.5, "minutes": 1.0}})
-    body, _ = await render(replace(whole(configuration, chosen), totals=recorded, phone=phone))
+    more = replace(
+        whole(configuration, chosen),
+        totals=recorded,
+        phone=Phone(budgets={"carrier": {"calls": 0.5, "minutes": 1.0}}),
+        window_ends={"website": AT},
+        notices={("website", "N5"): AT},
+        periods={"website": {"month": Account("website", 0.999, counts={Window.NONE: Counts(1, 1)})}},
+    )
+    body, _ = await render(more)
     exported = {family.name: family for family in parse_text(body.decode())}
     assert set(exported) == {metric.name.removesuffix("_total") for metric in metrics.ALL}
     for metric in metrics.ALL:
@@ -110,6 +122,7 @@ async def test_failures_by_reason_and_by_step_add_up(snapshot: Snapshot, recorde
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 SERIES_BUDGET = 63
+MARCH = datetime(2027, 3, 1, tzinfo=ZONE).timestamp()
 CALL_BUDGET = 105
 
 
@@ -240,3 +253,47 @@ async def test_the_last_call_and_what_all_calls_came_to(configuration: Configura
     assert (of(metrics.CALLS_IN_PROGRESS), of(metrics.CALLS_LEAKED)) == ({"": 2}, {"": 1})
     assert of(metrics.TRUNK_BUDGET_LEFT, "budget") == {"calls": 0.75}
     assert b"+31" not in body
+
+
+async def test_the_month_and_the_year_come_from_the_ledger(configuration: Configuration, tmp_path: Path) -> None:
+    """Runs, failures and what was due, by class of time that there was; the time that has passed and is ahead."""
+    now, minute = MARCH + 3600.0, 60.0
+    runs = [
+        Run("website", "home-page", at, 0.1, Fail(Reason.TIMEOUT, "request") if number % 4 == 0 else Pass())
+        for number in range(120)
+        for at in [MARCH - 3600 + minute * number + 3]
+        if number != 119
+    ]
+    work = AnnouncedWindow(MARCH, MARCH + 600, "w", "planned", ("website",), "work")
+    with Ledger.open(tmp_path / "ledger.sqlite", vantage="here") as ledger:
+        ledger.expect([Schedule("website", "home-page", minute, 3.0)], MARCH - 3600)
+        ledger.record(runs)
+        ledger.add_window(work, MARCH - 9e5, by="me", why="agreed")
+        periods = to_date(ledger, configuration, now + 60)
+    body, _ = await render(replace(whole(configuration, []), periods=periods))
+    samples = [sample for family in parse_text(body.decode()) for sample in family.samples]
+
+    def of(metric: Metric, period: str) -> dict[str, float]:
+        mine = [each for each in samples if each.name == str(metric) and each.labels["system"] == "website"]
+        assert {each.labels["vantage"] for each in mine} == {"rotterdam"}
+        last = metric.labels[-1]
+        return {each.labels[last]: each.value for each in mine if each.labels["period"] == period}
+
+    assert of(metrics.PERIOD_RUNS, "month") == {"none": 49, "planned": 10}
+    assert of(metrics.PERIOD_FAILURES, "month") == {"none": 12, "planned": 3}
+    assert of(metrics.PERIOD_EXPECTED, "month")["planned"] == 10
+    assert of(metrics.PERIOD_EXPECTED, "month")["none"] >= 50
+    assert of(metrics.PERIOD_RUNS, "year") == {"none": 109, "planned": 10}
+    month, year = (of(metrics.PERIOD_TIME, period) for period in ("month", "year"))
+    assert month["passed"] == 51 * minute
+    assert sum(month.values()) == 31 * 86_400 - 3600 - 600  # March 2027 has 743 hours, ten minutes of them planned
+    assert year["passed"] == month["passed"] + 3600
+
+
+async def test_whose_a_system_is_and_when_its_planned_work_ends(snapshot: Snapshot) -> None:
+    """The owner is a label; the end is there while a window applies, and absent otherwise."""
+    body, _ = await render(replace(snapshot, window_ends={"website": AT}))
+    lines = body.decode().splitlines()
+    assert 'piekwacht_system_info{owner="kis",system="website"} 1.0' in lines
+    ends = [line for line in lines if line.startswith(f"{metrics.WINDOW_END}{{")]
+    assert ends == ['piekwacht_system_window_end_timestamp_seconds{system="website"} 1.7e+09']

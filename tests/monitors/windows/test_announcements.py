@@ -120,6 +120,21 @@ def test_maintenance_is_over_when_every_measuring_probe_passed(ledger: Ledger, c
     assert keeper.window("website", end) is Window.NONE
 
 
+def test_the_announced_end_is_told_while_it_applies(ledger: Ledger, calendars: Calendars) -> None:
+    """From the start of planned work until the system is back, overrun included; not before and not after."""
+    calendars.write(4, "waiting-room")
+    announce(ledger, calendars.configuration, START - HOUR)
+    keeper = Timekeeper(ledger, calendars.configuration)
+    end = START + 4 * HOUR
+    assert [keeper.window_end("waiting-room", at) for at in (START - 1, START, end - 1, end, end + HOUR)] == [
+        None, end, end, end, end,
+    ]  # fmt: skip
+    keeper.note(run("waiting-room-web", end + 10))
+    keeper.note(run("waiting-room-app", end + 10))
+    assert keeper.window_end("waiting-room", end + 20) is None
+    assert keeper.window_end("website", START) is None
+
+
 def test_a_restart_remembers_the_passes(ledger: Ledger, calendars: Calendars) -> None:
     """Passes are read from the ledger: a restart after maintenance is no new overrun."""
     calendars.write(4, "waiting-room")

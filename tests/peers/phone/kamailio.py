@@ -22,6 +22,8 @@ RELAYED = "+31880000001"
 CHALLENGED = "+31880000002"
 DEAD_DOWNSTREAM = "+31880000003"
 OVERLOADED = "+31880000004"
+GUARDED = "guarded"
+"""Who calls by this name has to prove it again when hanging up."""
 
 _CONFIG = """#!KAMAILIO
 debug=1
@@ -53,10 +55,12 @@ modparam("tls", "private_key", "{folder}/server.pem")
 modparam("tm", "fr_timer", 1500)
 modparam("rr", "enable_double_rr", 1)
 modparam("auth", "nonce_expire", {nonce})
+modparam("auth", "algorithm", "{algorithm}")
 
 request_route {{
   if (!mf_process_maxfwd_header("10")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
   if (is_method("CANCEL")) {{ if (t_check_trans()) t_relay(); exit; }}
+  if (is_method("BYE") && $fU == "{guarded}") route(LOGIN);
   if (has_totag()) {{
     if (loose_route()) {{ xlog("L_ALERT", "LOOSE $rm\\n"); t_relay(); exit; }}
     if (is_method("ACK")) {{ if (t_check_trans()) t_relay(); exit; }}
@@ -66,15 +70,20 @@ request_route {{
   t_check_trans();
   if (is_method("OPTIONS")) {{ sl_send_reply("200", "OK"); exit; }}
   if ($rU == "{overloaded}") {{ append_to_reply("Retry-After: 7\\r\\n"); sl_send_reply("503", "Overloaded"); exit; }}
-  if ($rU == "{challenged}") {{
-    if (!pv_proxy_authenticate("loopback", "{password}", "0")) {{ proxy_challenge("loopback", "1"); exit; }}
-    consume_credentials();
-  }}
+  if ($rU == "{challenged}") route(LOGIN);
   record_route();
   if ($rU == "{dead}") $du = "sip:127.0.0.1:{nobody}";
   else $du = "sip:127.0.0.1:{far}";
   $fs = "udp:127.0.0.1:{udp}";
   t_relay();
+}}
+
+route[LOGIN] {{
+  pv_proxy_authenticate("loopback", "{password}", "0");
+  $var(known) = $rc;
+  if ($var(known) == -4) {{ xlog("L_ALERT", "EXPIRED $rm\\n"); proxy_challenge("loopback", "17"); exit; }}
+  if ($var(known) < 0) {{ proxy_challenge("loopback", "1"); exit; }}
+  consume_credentials();
 }}
 """
 
@@ -99,15 +108,21 @@ class Kamailio:
 
 
 @contextmanager
-def running(program: str, folder: Path, *, issued_to: str = "127.0.0.1", nonce: int = 300) -> Iterator[Kamailio]:
-    """Start Kamailio; its processes end with the block. `issued_to`: the name in its certificate."""
+def running(
+    program: str, folder: Path, *, issued_to: str = "127.0.0.1", nonce: int = 300, algorithm: str = "MD5"
+) -> Iterator[Kamailio]:
+    """Start Kamailio; its processes end with the block.
+
+    `issued_to`: the name in its certificate; `nonce`: seconds for which a challenge is good.
+    """
     authority = trustme.CA()
     authority.cert_pem.write_to_path(folder / "authorities.pem")
     authority.issue_cert(issued_to).private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
     ports = {name: free_udp_port() for name in ("udp", "tcp", "tls", "far", "nobody")}
     config, log = folder / "kamailio.cfg", folder / "kamailio.log"
-    numbers = {"challenged": CHALLENGED, "dead": DEAD_DOWNSTREAM, "overloaded": OVERLOADED, "password": PASSWORD}
-    config.write_text(_CONFIG.format(folder=folder, nonce=nonce, **ports, **numbers))
+    numbers = {"challenged": CHALLENGED, "dead": DEAD_DOWNSTREAM, "overloaded": OVERLOADED}
+    login = {"nonce": nonce, "algorithm": algorithm, "guarded": GUARDED, "password": PASSWORD}
+    config.write_text(_CONFIG.format(folder=folder, **ports, **numbers, **login))
     command = [program, "-DD", "-E", "-f", str(config), "-Y", str(folder), "-n", "1", "-m", "32", "-M", "4"]
     with log.open("wb") as stream, child(command, stdout=stream, stderr=stream, stdin=subprocess.DEVNULL) as process:
         ready = eventually(lambda: taken(ports["tls"], socket.SOCK_STREAM) or process.poll() is not None)

@@ -16,9 +16,9 @@ _KEPT = {
     "target": ("Contact:", "sips?:[^>;]*[^>]*"),
 }
 _SDP = """v=0
-o=far 1 {version} IN IP4 [local_ip]
+o=far 1 {version} IN IP[media_ip_type] [media_ip]
 s=-
-c=IN IP4 [local_ip]
+c=IN IP[media_ip_type] [media_ip]
 t=0 0
 m=audio [rtpstream_audio_port] RTP/AVP {payload} 101
 a=rtpmap:{payload} {codec}/8000

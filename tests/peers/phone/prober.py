@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -44,17 +46,36 @@ async def probe(
     folder: Path, port: int, script: Script = QUICK, to: str = NUMBER, more: Mapping[str, Any] | None = None
 ) -> CallEvidence:
     """Make one call and return what it showed, when everything of it has ended."""
+    order, reaper, random = _ordered(folder, port, script, to, more)
+    async with reaper:
+        return await call(order, reaper, random)
+
+
+async def probe_the_deaf(folder: Path, port: int, script: Script = QUICK) -> CallEvidence:
+    """Make one call to a far end that never confirms its end: nobody waits for it for 64 * T1."""
+    order, reaper, random = _ordered(folder, port, script, NUMBER, None)
+    evidence = await call(replace(order, release_within=0.5), reaper, random)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(reaper.close(), 0.05)
+    return evidence
+
+
+def _ordered(
+    folder: Path, port: int, script: Script, to: str, more: Mapping[str, Any] | None
+) -> tuple[CallOrder, Reaper, Random]:
     random = Random()  # no two calls may share a Call-ID or a branch: a proxy would take the second for the first
-    async with Reaper(Register(folder / f"register-{port}", random), random) as reaper:
-        return await call(CallOrder(to=to, trunk=trunk(port, **(more or {})), script=script), reaper, random)
+    order = CallOrder(to=to, trunk=trunk(port, **(more or {})), script=script)
+    return order, Reaper(Register(folder / f"register-{port}", random), random), random
 
 
-async def probe_all(folder: Path, calls: Iterable[tuple[int, Script]], at_once: int = 8) -> list[CallEvidence]:
+async def probe_all(
+    folder: Path, calls: Iterable[tuple[int, Script]], at_once: int = 8, more: Mapping[str, Any] | None = None
+) -> list[CallEvidence]:
     """Make many calls, some at a time."""
     room = asyncio.Semaphore(at_once)
 
     async def one(port: int, script: Script) -> CallEvidence:
         async with room:
-            return await probe(folder, port, script)
+            return await probe(folder, port, script, more=more)
 
     return await asyncio.gather(*(one(port, script) for port, script in calls))

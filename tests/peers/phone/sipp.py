@@ -16,29 +16,35 @@ from tests.children import child
 from tests.waiting import LONG, eventually
 
 _TRANSPORTS = {"UDP": "u1", "TCP": "t1"}
+_KINDS = {"UDP": socket.SOCK_DGRAM, "TCP": socket.SOCK_STREAM}
 
 
-def free_udp_port() -> int:
+def free_udp_port(host: str = "127.0.0.1") -> int:
     """Return a loopback port on which nothing listens, for UDP and TCP."""
+    family = _family(host)
     while True:
-        with socket.socket(type=socket.SOCK_DGRAM) as datagrams, socket.socket() as stream:
-            datagrams.bind(("127.0.0.1", 0))
+        with socket.socket(family, socket.SOCK_DGRAM) as datagrams, socket.socket(family) as stream:
+            datagrams.bind((host, 0))
             port = int(datagrams.getsockname()[1])
             try:
-                stream.bind(("127.0.0.1", port))
+                stream.bind((host, port))
             except OSError:
                 continue
             return port
 
 
-def taken(port: int, kind: socket.SocketKind = socket.SOCK_DGRAM) -> bool:
+def taken(port: int, kind: socket.SocketKind = socket.SOCK_DGRAM, host: str = "127.0.0.1") -> bool:
     """Tell whether somebody listens on a loopback port."""
-    with socket.socket(type=kind) as probe:
+    with socket.socket(_family(host), kind) as probe:
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
         except OSError as error:
             return error.errno == errno.EADDRINUSE
     return False
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def _free_media_port() -> int:
@@ -87,26 +93,37 @@ class Sipp:
 
 @contextmanager
 def far_end(
-    program: str, folder: Path, scenario: str, *, calls: int = 1, transport: str = "UDP", port: int | None = None
+    program: str,
+    folder: Path,
+    scenario: str,
+    *,
+    calls: int = 1,
+    transport: str = "UDP",
+    host: str = "127.0.0.1",
+    port: int | None = None,
 ) -> Iterator[Sipp]:
     """Run SIPp as an answering side until the block ends; it ends itself after `calls` calls."""
-    port = port or free_udp_port()
-    kind = socket.SOCK_DGRAM if transport == "UDP" else socket.SOCK_STREAM
-    with _running(program, folder, scenario, port, ["-m", str(calls), "-t", _TRANSPORTS[transport]]) as (process, home):
-        assert eventually(lambda: taken(port, kind) or process.poll() is not None)
+    port = port or free_udp_port(host)
+    more = ["-m", str(calls), "-t", _TRANSPORTS[transport]]
+    with _running(program, folder, scenario, port, more, host) as (process, home):
+        assert eventually(lambda: taken(port, _KINDS[transport], host) or process.poll() is not None)
         yield Sipp(process, port, home)
 
 
 @contextmanager
-def far_ends(program: str, folder: Path, scenarios: Mapping[str, str]) -> Iterator[dict[str, Sipp]]:
+def far_ends(
+    program: str, folder: Path, scenarios: Mapping[str, str], transport: str = "UDP"
+) -> Iterator[dict[str, Sipp]]:
     """Run one SIPp for each scenario, as `far_end` does, all at the same time."""
     with ExitStack() as stack:
         started = {}
         for name, scenario in scenarios.items():
             port = free_udp_port()
-            process, home = stack.enter_context(_running(program, folder, scenario, port, ["-m", "1"]))
+            more = ["-m", "1", "-t", _TRANSPORTS[transport]]
+            process, home = stack.enter_context(_running(program, folder, scenario, port, more))
             started[name] = Sipp(process, port, home)
-        assert eventually(lambda: all(each.ended or taken(each.port) for each in started.values()))
+        kind = _KINDS[transport]
+        assert eventually(lambda: all(each.ended or taken(each.port, kind) for each in started.values()))
         yield started
 
 
@@ -123,7 +140,7 @@ def caller(
 
 @contextmanager
 def _running(
-    program: str, folder: Path, scenario: str, port: int, more: list[str]
+    program: str, folder: Path, scenario: str, port: int, more: list[str], host: str = "127.0.0.1"
 ) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     home = Path(tempfile.mkdtemp(prefix="sipp-", dir=folder))
     (home / "scenario.xml").write_text(scenario)
@@ -132,7 +149,7 @@ def _running(
     traces = [
         word for trace, file in logs for word in (f"-trace_{trace}", f"-{file}_file", f"{home}/{names[file]}.log")
     ]
-    command = [program, "-sf", f"{home}/scenario.xml", "-i", "127.0.0.1", "-p", str(port), "-mi", "127.0.0.1"]
+    command = [program, "-sf", f"{home}/scenario.xml", "-i", host, "-p", str(port), "-mi", host]
     # A watchdog that gives up on a busy machine, and 33 s of memory of ended calls, are for other uses.
     command += [
         "-mp",

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from monitors.probes.phone.classes import Class, class_of
+from journeys import Reason
+from monitors.probes.phone.classes import class_of
 from monitors.probes.phone.evidence import EndedBy
 from monitors.probes.phone.order import Script
+from monitors.verdict import Cause
 from tests.peers.phone.parts import (
     accept,
     ack,
@@ -29,7 +31,7 @@ from tests.peers.phone.parts import (
     to_invite,
     trying,
 )
-from tests.peers.phone.prober import CREDENTIALS, QUICK, probe
+from tests.peers.phone.prober import CREDENTIALS, QUICK, probe, probe_the_deaf
 from tests.peers.phone.sipp import far_end
 
 pytestmark = pytest.mark.peer
@@ -54,6 +56,34 @@ async def test_over_tcp(peer: Callable[..., str], tmp_path: Path):
         evidence = await probe(tmp_path, far.port, more={"transport": "TCP"})
         assert far.satisfied()
     assert evidence.released
+
+
+async def test_over_ipv6(peer: Callable[..., str], tmp_path: Path):
+    """Addresses stand in brackets in Via, Contact and request URI, and without them in the session description."""
+    with far_end(peer("sipp"), tmp_path, scenario(*RING, accept(), ack(), hung_up()), host="::1") as far:
+        evidence = await probe(tmp_path, far.port, more={"host": "::1"})
+        assert far.satisfied()
+        assert "c=IN IP6 ::1" in far.messages()
+    assert evidence.released
+
+
+async def test_a_contact_elsewhere_is_called_by_the_same_way(peer: Callable[..., str], tmp_path: Path):
+    """Without a recorded route ACK and BYE name the Contact and go where the INVITE went: the trunk knows the way."""
+    elsewhere = accept().replace("far@[local_ip]:[local_port]", "far@192.0.2.1:5099")
+    with far_end(peer("sipp"), tmp_path, scenario(*RING, elsewhere, ack(), hung_up())) as far:
+        evidence = await probe(tmp_path, far.port)
+        assert far.satisfied()
+        assert {"ACK", "BYE"} <= {line.partition(" sip:far@192.0.2.1:5099")[0] for line in far.messages().splitlines()}
+    assert evidence.released
+
+
+async def test_a_cancel_that_is_never_confirmed(peer: Callable[..., str], tmp_path: Path):
+    """SIPp has got the CANCEL and says nothing: the class is what a caller meets, and the call may still ring."""
+    with far_end(peer("sipp"), tmp_path, scenario(*RING, receive("CANCEL"))) as far:
+        evidence = await probe_the_deaf(tmp_path, far.port, IMPATIENT)
+        assert far.satisfied()
+    assert class_of(evidence) is Reason.NO_ANSWER
+    assert not evidence.released
 
 
 async def test_an_answer_that_crosses_the_cancel_is_acknowledged_and_hung_up(peer: Callable[..., str], tmp_path: Path):
@@ -116,7 +146,7 @@ async def test_the_far_end_hangs_up(peer: Callable[..., str], tmp_path: Path):
         evidence = await probe(tmp_path, far.port, LISTENING)
         assert far.satisfied()
     assert evidence.ended_by is EndedBy.FAR_END
-    assert class_of(evidence) is Class.CUT_OFF
+    assert class_of(evidence) is Reason.CUT_OFF
     assert evidence.released
 
 
@@ -194,5 +224,5 @@ async def test_a_challenge_that_is_not_met_is_the_probers_own_trouble(
     with far_end(peer("sipp"), tmp_path, scenario(*once, *(once if with_credentials else ()))) as far:
         evidence = await probe(tmp_path, far.port, more={"credentials": CREDENTIALS if with_credentials else None})
         assert far.satisfied()
-    assert class_of(evidence) is Class.TRUNK_ERROR
+    assert class_of(evidence) is Cause.TRUNK_ERROR
     assert evidence.status == 401

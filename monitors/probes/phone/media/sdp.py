@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -18,6 +19,7 @@ MAX_MEDIA = 16
 _LAWS = {f"{law}/{RATE}": law for law in Law}
 _KEYPAD = "0-15"  # RFC 4733, table 3
 _PROFILE = "RTP/AVP"
+_TIME = re.compile(rb"^t=([0-9]{1,20} [0-9]{1,20})\r?$", re.MULTILINE)
 
 
 class MalformedSdp(ValueError):  # noqa: N818 - named as the parsers of this room name theirs
@@ -97,8 +99,8 @@ def answer_to(body: bytes, address: str, port: int, session: int, version: int =
     """Return our answer to the offer `body`, or our offer where it is empty (RFC 3261, section 14.2).
 
     Its first stream of audio is taken as it is offered, every other one is refused with port 0, as is that one where it
-    has no law that we know (RFC 3264, section 6). `version` grows with each description of the session that we send;
-    the first offer was 0. Raises `MalformedSdp`.
+    has no law that we know; its time is repeated (RFC 3264, section 6). `version` grows with each description of the
+    session that we send; the first offer was 0. Raises `MalformedSdp`.
     """
     if not body.strip():
         return offer(address, port, session).replace(b" 0 IN", f" {version} IN".encode(), 1)
@@ -112,17 +114,18 @@ def answer_to(body: bytes, address: str, port: int, session: int, version: int =
         ptime=PTIME,
     )
     lines = [line for each in streams for line in (_audio(ours, taken.formats) if each is taken else _refused(each))]
-    return _description(address, session, version, lines)
+    found = _TIME.search(body)
+    return _description(address, session, version, lines, found[1].decode() if found else "0 0")
 
 
-def _description(address: str, session: int, version: int, media: list[str]) -> bytes:
+def _description(address: str, session: int, version: int, media: list[str], time: str = "0 0") -> bytes:
     family = f"IP{ip_address(address).version}"
     head = [
         "v=0",
         f"o=- {session} {version} IN {family} {address}",
         "s=-",
         f"c=IN {family} {address}",
-        "t=0 0",
+        f"t={time}",
     ]
     return "".join(f"{line}\r\n" for line in (*head, *media)).encode()
 

@@ -6,6 +6,7 @@ the far end can end it.
     prepare     the entry is on the disk                      nothing was sent
     start       INVITE ... (each change of the entry is noted before the message that goes with it)
     hang_up     CANCEL, or ACK and BYE, as `sip.call` knows
+    resume      instead of all that: `hang_up` for a call that another process began
     released    the slot is given back; the transport stays open for repeated finals until the call may be forgotten
 """
 
@@ -19,13 +20,15 @@ from typing import Any, Protocol
 
 from monitors.probes.phone.safety.journal import CALL
 from monitors.probes.phone.safety.limits import Admission
+from monitors.probes.phone.safety.numbers import Refusal, Skipped
 from monitors.probes.phone.sip.call import Call
 from monitors.probes.phone.sip.events import Event, Refused, Released, Unreleased
 from monitors.probes.phone.sip.message import Malformed, Message, Request
 from monitors.probes.phone.wire.transport import Transport, Way
 
 _REOPENING = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
-"""Seconds before each attempt to get a lost connection back: as long as a far end waits for an answer."""
+"""Seconds before each attempt to get a lost connection back: as long as a far end waits for an answer. There are no
+more in one call, also where a far end takes every connection and drops it."""
 
 
 class Observer(Protocol):
@@ -63,7 +66,8 @@ class Nobody:
 class Conversation:
     """One call, its transport, its note in the journal and its timer. `released` is True once the end was confirmed.
 
-    `settle(status, retry_after, seconds)` gives the slot back; `spawn` keeps a task alive.
+    `settle(status, retry_after, seconds)` gives the slot back; `spawn` keeps a task alive; `resumed` is a call that
+    another process began.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class Conversation:
         observer: Observer,
         settle: Callable[[int | None, float | None, float], Coroutine[Any, Any, None]],
         spawn: Callable[[Coroutine[Any, Any, None]], object],
+        resumed: Call | None = None,
     ) -> None:
         self.released: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self.over = False
@@ -79,28 +84,37 @@ class Conversation:
         self.leaks = 0
         self._admission, self._observer = admission, observer
         self._settle, self._spawn = settle, spawn
-        self._call: Call | None = None
+        self._call, self._resumed = resumed, resumed is not None
         self._way: Way | None = None
         self._transport: Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._noted: dict[str, object] | None = None
+        self._reopenings = iter(_REOPENING)
+        self._noted = resumed.entry() if resumed is not None else None
         self._started: float | None = None
-        self._resumed = self._heard = self._settling = False
+        self._heard = self._settling = False
         self._ending: Message | None = None
         self._status: int | None = None
         self._retry_after: float | None = None
 
     async def connect(self, way: Way, local: tuple[str, int] | None = None) -> tuple[str, int]:
-        """Open a way to the trunk; return the local address. Raises `OSError`: then another way may be tried."""
-        self._transport = await way.open(self, local)
-        self._way = way
-        return self._transport.local
+        """Open a way to the trunk; return the local address. Raises `OSError`: then another way may be tried.
+
+        Raises `Refusal` where the call was hung up meanwhile.
+        """
+        transport = await way.open(self, local)
+        if self.over:
+            transport.close()
+            self._refuse_if_over()
+        self._transport, self._way = transport, way
+        return transport.local
 
     async def prepare(self, call: Call) -> None:
-        """Have the entry of the call on the disk. Raises `OSError`: then the call must not be made."""
+        """Have the entry of the call on the disk. Raises `OSError` or `Refusal`: then the call must not be made."""
+        self._refuse_if_over()
         self._call = call
         self._note()
         await self._admission.slot.sync()
+        self._refuse_if_over()
 
     def start(self) -> None:
         """Send the INVITE: from now on the call ends by `hang_up` or by the far end."""
@@ -109,22 +123,21 @@ class Conversation:
         self._call.start(self._started)
         self._flush()
 
-    def resume(self, call: Call) -> None:
-        """End a call that another process began."""
-        self._call, self._resumed, self._started = call, True, time.monotonic()
-        self._noted = call.entry()
+    def resume(self) -> None:
+        """End the call that another process began, now that there is a way."""
+        self._started = time.monotonic()
         self.hang_up()
 
     def hang_up(self) -> None:
-        """End the call, in whatever state it is; before its start it is just forgotten."""
+        """End the call, in whatever state it is; before its start it is just forgotten, or waits for `resume`."""
         if self.over:
             return
-        if self._started is None or self._call is None:
+        if self._started is not None and self._call is not None:
+            self._call.hang_up(time.monotonic())
+            self._flush()
+        elif not self._resumed:
             self._finish(confirmed=True)
             self._forget()
-            return
-        self._call.hang_up(time.monotonic())
-        self._flush()
 
     def accept(self, answer: bytes | None) -> None:
         """Answer a pending offer; None declines it."""
@@ -229,9 +242,11 @@ class Conversation:
         if self._started is None:
             self._admission.slot.note(note)
         else:  # a full disk must not keep a call from its end
-            with suppress(OSError):
+            try:
                 self._admission.slot.note(note)
-                self._spawn(self._sync())
+            except OSError:
+                return
+            self._spawn(self._sync())
         self._noted = entry
 
     async def _sync(self) -> None:
@@ -240,13 +255,13 @@ class Conversation:
 
     async def _reopen(self, way: Way) -> None:
         """Get a lost connection back and repeat what was to end the call."""
-        for pause in _REOPENING:
+        for pause in self._reopenings:
             await asyncio.sleep(pause)
             if self.over:
                 return
-            with suppress(OSError):
-                self._transport = await way.open(self)
-                if self._ending is not None:
+            with suppress(OSError, Refusal):
+                await self.connect(way)
+                if self._ending is not None and self._transport is not None:
                     self._transport.send(self._ending)
                 return
 
@@ -254,6 +269,8 @@ class Conversation:
         if not self._settling:
             self._settling = True
             seconds = time.monotonic() - self._started if self._started is not None else 0.0
+            if self._resumed:
+                seconds = self._admission.reserved  # nobody knows how long it was up
             self._spawn(self._give_back(seconds, confirmed=confirmed))
 
     async def _give_back(self, seconds: float, *, confirmed: bool) -> None:
@@ -262,6 +279,10 @@ class Conversation:
         finally:
             if not self.released.done():
                 self.released.set_result(confirmed)
+
+    def _refuse_if_over(self) -> None:
+        if self.over:
+            raise Refusal(Skipped.REGISTER, "hung up before it began")
 
     def _forget(self) -> None:
         self.over = True

@@ -12,6 +12,7 @@ Lines are appended, the last whole one counts: a process killed while writing le
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import json
 import os
@@ -50,9 +51,16 @@ class Slot:
         return self._handle is not None
 
     def note(self, note: Mapping[str, Any]) -> None:
-        """Append a note: it outlives this process at once, and a power cut after `sync`. Raises `OSError`."""
-        if self._handle is not None:
-            os.write(self._handle, json.dumps(note, separators=(",", ":")).encode() + b"\n")
+        """Append a note: it outlives this process at once, and a power cut after `sync`. Raises `OSError`.
+
+        What cannot be written whole (a full disk takes a part) is taken back: the note before it counts.
+        """
+        if self._handle is None:
+            return
+        line, before = json.dumps(note, separators=(",", ":")).encode() + b"\n", os.fstat(self._handle).st_size
+        if os.write(self._handle, line) < len(line):
+            os.ftruncate(self._handle, before)
+            raise OSError(errno.ENOSPC, "no room for a whole note", str(self.path))
 
     async def sync(self) -> None:
         """Have the notes on the disk. Raises `OSError`."""
@@ -74,11 +82,31 @@ class Slot:
         if self._handle is not None:
             os.ftruncate(self._handle, 0)
 
+    def free(self) -> None:
+        """Forget the notes and let others have it. Raises `OSError`, and is let go of all the same."""
+        try:
+            self.clear()
+        finally:
+            self.let_go()
+
     def let_go(self) -> None:
         """Let others have it; what is noted stays."""
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
+
+
+def look(path: Path) -> tuple[bool, dict[str, Any]]:
+    """Return whether somebody holds a slot, and its last note. Raises `OSError`.
+
+    Others are kept out for that moment: only who decides alone may look.
+    """
+    slot = Slot.take(path)
+    try:
+        return slot is None, last_note(path) or {}
+    finally:
+        if slot is not None:
+            slot.let_go()
 
 
 def last_note(path: Path) -> dict[str, Any] | None:
@@ -90,7 +118,7 @@ def last_note(path: Path) -> dict[str, Any] | None:
     for line in reversed(lines):
         try:
             note = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(note, dict):
             return note

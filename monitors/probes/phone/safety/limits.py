@@ -3,36 +3,32 @@
 A folder holds the register:
 
     register.lock      held while something is decided: a few file operations
-    counts.json        calls and seconds of each trunk today; until when a trunk or a number is left alone
+    counts.json        what was called, and who is left alone (`counts.Counts`)
     TRUNK.N.call       the slots (`journal.Slot`): as many calls at once as there are
 
-Time is Unix time. A clock that steps back must neither block a line for long nor open the budget again: what was noted
-in the future counts for nothing, and yesterday is still today.
+A decision is a few operations on small files, and is made on the event loop: a thread could not be cancelled between
+the slot that it took and the call that is to have it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import fcntl
-import json
 import os
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
 from config.files import write_all
-from monitors.probes.phone.safety.journal import CALL, Slot, last_note
+from monitors.probes.phone.safety.counts import Counts, Hold, Spent, date_of
+from monitors.probes.phone.safety.journal import CALL, Slot, last_note, look
 from monitors.probes.phone.safety.numbers import Refusal, Skipped
 
-CLOCK = ZoneInfo("Europe/Amsterdam")
-"""By which a day begins."""
 LONGEST_HOLD = 3_600.0
 """Seconds for which the far end's Retry-After is honoured at most: a line must not be left unwatched for ever."""
 REJECTED_HOLD = 3_600.0
@@ -41,7 +37,6 @@ REJECTIONS = frozenset({403, 603, 607})
 
 _PATIENCE = 2.0
 _POLL = 0.005
-_Counts = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,25 +55,26 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
-    """What a trunk has used up today."""
-
-    calls: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
 class Admission:
-    """A call that may be made, as what it counts, and its slot."""
+    """A call that may be made, as what it counts, and its slot. `reserved`: seconds, to the account of `day`."""
 
     slot: Slot
     trunk: str
     number: str
     reserved: float
+    day: str
 
     def note(self, **details: Any) -> dict[str, Any]:
         """Return what is to be noted of it."""
-        return {"trunk": self.trunk, "number": self.number, "reserved": self.reserved, **details}
+        return {"trunk": self.trunk, "number": self.number, "reserved": self.reserved, "day": self.day, **details}
+
+    @classmethod
+    def of_note(cls, slot: Slot, note: Mapping[str, Any]) -> Self:
+        """Return what was noted of it; what cannot be read reserves nothing."""
+        match note:
+            case {"trunk": str(trunk), "number": str(number), "reserved": int() | float() as reserved, "day": str(day)}:
+                return cls(slot, trunk, number, float(reserved), day)
+        return cls(slot, "", "", 0.0, "")
 
 
 class Register:
@@ -98,23 +94,17 @@ class Register:
         self._folder.mkdir(parents=True, exist_ok=True)
         async with self._alone():
             now, counts = self._clock(), self._read()
-            day = _of_day(counts, trunk, now)
-            _refuse_held(counts, now, trunk, _key(trunk, number))
-            if day["calls"] >= limits.per_day:
-                raise Refusal(Skipped.CALLS_PER_DAY, f"{limits.per_day} calls were made")
-            if day["seconds"] + longest > limits.minutes_per_day * 60:
-                raise Refusal(Skipped.MINUTES_PER_DAY, f"{day['seconds'] / 60:.0f} minutes were called")
-            admission = Admission(self._slot(trunk, limits.at_once, number), trunk, number, longest)
-            day["calls"] += 1
-            day["seconds"] += longest
+            _refuse(counts, now, trunk, limits, number, longest)
+            admission = Admission(self._slot(trunk, limits.at_once, number), trunk, number, longest, date_of(now))
+            counts.charge(trunk, admission.day, calls=1, seconds=longest)
             pause = limits.interval * (1 + self._random.uniform(0, limits.jitter))
-            _hold(counts, _key(trunk, number), now, pause, Skipped.TOO_SOON)
+            counts.hold(_key(trunk, number), Hold(now, now + pause, Skipped.TOO_SOON))
             try:
-                admission.slot.note(admission.note(at=now))
-                self._write(counts)
-            except BaseException:
                 admission.slot.clear()
-                admission.slot.let_go()
+                admission.slot.note(admission.note())
+                self._write(counts, now)
+            except BaseException:
+                admission.slot.free()
                 raise
             return admission
 
@@ -127,22 +117,22 @@ class Register:
             async with self._alone():
                 now, counts = self._clock(), self._read()
                 key = _key(admission.trunk, admission.number)
-                day = _of_day(counts, admission.trunk, now)
-                day["seconds"] = max(0.0, day["seconds"] - admission.reserved + min(seconds, admission.reserved))
+                unused = max(0.0, admission.reserved - seconds)
+                counts.charge(admission.trunk, admission.day, seconds=-unused)
                 if retry_after is not None:
                     whose = admission.trunk if status == 503 else key
-                    _hold(counts, whose, now, min(retry_after, LONGEST_HOLD), Skipped.RETRY_AFTER)
+                    counts.hold(whose, Hold(now, now + min(retry_after, LONGEST_HOLD), Skipped.RETRY_AFTER))
                 if status in REJECTIONS:
-                    _hold(counts, key, now, REJECTED_HOLD, Skipped.REJECTED)
-                self._write(counts)
+                    counts.hold(key, Hold(now, now + REJECTED_HOLD, Skipped.REJECTED))
+                self._write(counts, now)
         finally:
-            admission.slot.clear()
-            admission.slot.let_go()
+            admission.slot.free()
 
     def spent(self, trunk: str) -> Spent:
-        """Return what a trunk has used up today."""
-        day = _of_day(self._read(), trunk, self._clock())
-        return Spent(day["calls"], day["seconds"])
+        """Return what a trunk has used up today; nothing while that cannot be read."""
+        with suppress(OSError):
+            return self._read().spent(trunk, self._clock())
+        return Spent()
 
     async def orphans(self) -> list[Admission]:
         """Take the slots of calls that a killed process left; who gets them must end the calls. Raises as `admit` does.
@@ -152,54 +142,34 @@ class Register:
         if not any(last_note(path) for path in self._paths()):
             return []
         found = []
-        async with self._alone():
-            for path in self._paths():
-                if (slot := Slot.take(path)) is None:
-                    continue
-                note = slot.last()
-                if note is None or CALL not in note:
-                    slot.clear()
-                    slot.let_go()
-                else:
-                    found.append(Admission(slot, str(note["trunk"]), str(note["number"]), float(note["reserved"])))
+        with ExitStack() as taken:
+            async with self._alone():
+                for path in self._paths():
+                    if (slot := Slot.take(path)) is None:
+                        continue
+                    taken.callback(slot.let_go)
+                    note = slot.last() or {}
+                    if CALL in note:
+                        found.append(Admission.of_note(slot, note))
+                    else:
+                        slot.free()
+            taken.pop_all()
         return found
 
     def _slot(self, trunk: str, at_once: int, number: str) -> Slot:
         """Return a free slot of a trunk, if the number is called by nobody, over whatever trunk. Raises `Refusal`."""
-        stem = quote(trunk, safe="").replace(".", "%2E")
-        free, used, called = self._look([f"{stem}.{index}.call" for index in range(at_once)], stem, number)
-        refusal = None
-        if called:
-            refusal = Refusal(Skipped.NUMBER_IN_USE, "it is being called")
-        elif free is None or used >= at_once:
-            refusal = Refusal(Skipped.CALLS_AT_ONCE, f"{used} calls are under way")
-        if refusal is not None:
-            if free is not None:
-                free.let_go()
-            raise refusal
-        assert free is not None
-        free.clear()
-        return free
-
-    def _look(self, wanted: list[str], stem: str, number: str) -> tuple[Slot | None, int, bool]:
-        """Return a free slot of those wanted, how many of the trunk are used, and whether the number is called.
-
-        An orphan counts: it is up until somebody ends it.
-        """
-        free, used, called = None, 0, False
-        for name in sorted({*(path.name for path in self._paths()), *wanted}):
-            path = self._folder / name
-            slot, note = Slot.take(path), last_note(path) or {}
-            is_free = slot is not None and CALL not in note
-            if is_free and free is None and name in wanted:
-                free = slot
-                continue
-            if slot is not None:
-                slot.let_go()
-            if not is_free:
-                used += name.startswith(f"{stem}.")
-                called = called or note.get("number") == number
-        return free, used, called
+        stem = quote(trunk, safe="").replace(".", "%2E") + "."
+        wanted = [self._folder / f"{stem}{index}.call" for index in range(at_once)]
+        notes = {path: look(path) for path in sorted({*self._paths(), *wanted})}
+        used = {path: note for path, (held, note) in notes.items() if held or CALL in note}
+        if any(note.get("number") == number for note in used.values()):
+            raise Refusal(Skipped.NUMBER_IN_USE, "it is being called")
+        under_way = sum(path.name.startswith(stem) for path in used)
+        free = next((path for path in wanted if path not in used), None)
+        slot = Slot.take(free) if free is not None and under_way < at_once else None
+        if slot is None:
+            raise Refusal(Skipped.CALLS_AT_ONCE, f"{under_way} calls are under way")
+        return slot
 
     def _paths(self) -> list[Path]:
         """Return the slots that were ever used."""
@@ -223,45 +193,28 @@ class Register:
         finally:
             os.close(handle)
 
-    def _read(self) -> _Counts:
-        with suppress(OSError, ValueError):
-            counts = json.loads(self._file.read_text(encoding="utf-8"))
-            if isinstance(counts, dict) and {"days", "holds"} <= counts.keys():
-                return counts
-        return {"days": {}, "holds": {}}
+    def _read(self) -> Counts:
+        """Return what was counted; what is no such file begins anew. Raises `OSError` for one that cannot be read."""
+        try:
+            return Counts.parse(self._file.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return Counts()
 
-    def _write(self, counts: _Counts) -> None:
-        now = self._clock()
-        counts["holds"] = {key: hold for key, hold in counts["holds"].items() if _counts_at(hold, now)}
-        write_all({self._file: json.dumps(counts)})
+    def _write(self, counts: Counts, now: float) -> None:
+        write_all({self._file: counts.text(now)})
 
 
 def _key(trunk: str, number: str) -> str:
     return f"{trunk} {number}"
 
 
-def _of_day(counts: _Counts, trunk: str, now: float) -> dict[str, Any]:
-    """Return what a trunk has used up on this day; after a step back over midnight that is still yesterday's."""
-    today = datetime.fromtimestamp(now, CLOCK).toordinal()
-    day: dict[str, Any] = counts["days"].setdefault(trunk, {"day": today, "calls": 0, "seconds": 0.0})
-    if today > day["day"] or today < day["day"] - 1:
-        day.update(day=today, calls=0, seconds=0.0)
-    return day
-
-
-def _counts_at(hold: dict[str, Any], now: float) -> bool:
-    return bool(hold["since"] <= now < hold["until"])
-
-
-def _hold(counts: _Counts, whose: str, now: float, seconds: float, reason: Skipped) -> None:
-    """Leave a trunk or number alone for some time, unless it is for longer already."""
-    present = counts["holds"].get(whose)
-    if present is None or not _counts_at(present, now) or present["until"] < now + seconds:
-        counts["holds"][whose] = {"since": now, "until": now + seconds, "reason": str(reason)}
-
-
-def _refuse_held(counts: _Counts, now: float, *keys: str) -> None:
-    for key in keys:
-        hold = counts["holds"].get(key)
-        if hold is not None and _counts_at(hold, now):
-            raise Refusal(Skipped(hold["reason"]), f"for another {hold['until'] - now:.0f} s")
+def _refuse(counts: Counts, now: float, trunk: str, limits: Limits, number: str, longest: float) -> None:
+    """Raise `Refusal` where what was called before forbids the call."""
+    for whose in (trunk, _key(trunk, number)):
+        if (hold := counts.held(whose, now)) is not None:
+            raise Refusal(hold.reason, f"for another {hold.until - now:.0f} s")
+    spent = counts.spent(trunk, now)
+    if spent.calls >= limits.per_day:
+        raise Refusal(Skipped.CALLS_PER_DAY, f"{limits.per_day} calls were made")
+    if spent.seconds + longest > limits.minutes_per_day * 60:
+        raise Refusal(Skipped.MINUTES_PER_DAY, f"{spent.seconds / 60:.0f} minutes were called")

@@ -16,16 +16,19 @@ from random import Random
 from typing import Any, Self
 
 from monitors.probes.phone.order import Trunk
+from monitors.probes.phone.reach import CONNECT_WITHIN
 from monitors.probes.phone.safety.conversation import Conversation, Nobody, Observer
 from monitors.probes.phone.safety.journal import CALL
 from monitors.probes.phone.safety.limits import Admission, Register
 from monitors.probes.phone.safety.numbers import Refusal
 from monitors.probes.phone.sip.call import Call
+from monitors.probes.phone.sip.transaction import PATIENCE, T4
 from monitors.probes.phone.wire.srv import Hop
 from monitors.probes.phone.wire.transport import Way
 
-LONGEST_END = 45.0
-"""Seconds that the end of a call may take: twice 64 * T1 would be 64 s, but only the first can still be believed in."""
+LONGEST_END = T4 + 2 * PATIENCE + 1.0
+"""Seconds that the end of a call may take: T4 until a CANCEL is sent blindly, 64 * T1 for its answer, and as much for
+that of the BYE where the call was answered all the same. Only a far end that hardly answers needs so long."""
 
 
 class Reaper:
@@ -40,6 +43,7 @@ class Reaper:
         self.leaked = 0
         self._random = random
         self._trunks = {trunk.name: trunk for trunk in trunks}
+        self._closed = False
         self._conversations: set[Conversation] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -55,20 +59,18 @@ class Reaper:
         """Calls that are being set up, up or being ended."""
         return sum(not conversation.released.done() for conversation in self._conversations)
 
-    def adopt(self, admission: Admission, observer: Observer) -> Conversation:
-        """Return a new conversation, which is the reaper's from now on."""
+    def adopt(self, admission: Admission, observer: Observer, resumed: Call | None = None) -> Conversation:
+        """Return a new conversation, which is the reaper's from now on; after `close` it is over before it begins."""
 
         async def settle(status: int | None, retry_after: float | None, seconds: float) -> None:
             self.leaked += conversation.leaks > 0
             await self._settle(admission, status, retry_after, seconds)
 
-        conversation = Conversation(admission, observer, settle, self._spawn)
+        conversation = Conversation(admission, observer, settle, self._spawn, resumed)
         self._conversations = {each for each in self._conversations if not each.over} | {conversation}
+        if self._closed:
+            conversation.hang_up()
         return conversation
-
-    def give_back(self, admission: Admission) -> None:
-        """Give the slot of a call back for which nothing was sent."""
-        self._spawn(self._settle(admission, None, None, 0.0))
 
     async def sweep(self) -> int:
         """Begin to end what killed processes left, and return how many calls that are. Raises `OSError`."""
@@ -93,10 +95,12 @@ class Reaper:
         except TimeoutError:
             self.leaked += self.under_way
         finally:
+            self._closed = True
             for conversation in self._conversations:
                 conversation.abandon()
             for task in self._tasks:
                 task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _end(self, admission: Admission) -> None:
         """End one call of a killed process; what cannot be read counts as leaked."""
@@ -108,16 +112,12 @@ class Reaper:
             host, port = note.get("local") or (None, 0)
         except (KeyError, TypeError, ValueError):
             self.leaked += 1
-            self.give_back(admission)
+            await self._settle(admission, None, None, admission.reserved)
             return
-        conversation = self.adopt(admission, Nobody())
+        conversation = self.adopt(admission, Nobody(), call)
         try:
-            with suppress(OSError):  # the same port, if it is free: answers to what was sent before arrive there
-                await conversation.connect(way, (host, port) if host and way.kind == "UDP" else None)
-                conversation.resume(call)
-                return
-            await conversation.connect(way)
-            conversation.resume(call)
+            await _connect(conversation, way, (host, port) if host and way.kind == "UDP" else None)
+            conversation.resume()
         except OSError:  # there is no way to the trunk: the journal keeps it for a better time
             conversation.abandon()
             self._conversations.discard(conversation)
@@ -132,6 +132,16 @@ class Reaper:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _connect(conversation: Conversation, way: Way, before: tuple[str, int] | None) -> None:
+    """Open the way from the port of `before`, if it is free: answers to what was sent there arrive there."""
+    async with asyncio.timeout(CONNECT_WITHIN):
+        if before is not None:
+            with suppress(OSError):
+                await conversation.connect(way, before)
+                return
+        await conversation.connect(way)
 
 
 def _way_back(way: dict[str, Any], trunk: Trunk | None) -> Way:

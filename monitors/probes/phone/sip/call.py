@@ -319,7 +319,7 @@ class Call:
         else:
             final = self._cancel.final
             confirmed = final is not None and (final.status < 300 or final.status == 481)
-        self._owed, self._reported = False, ended
+        self._owed, self._reported, self._cancel = False, ended, None  # whoever still rings is cancelled anew
         self._caller.tell(Released() if confirmed else Unreleased())
 
     # The journal

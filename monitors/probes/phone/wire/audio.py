@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from random import Random
 from typing import cast
 
@@ -48,7 +49,7 @@ class Audio(asyncio.DatagramProtocol):
     def connect(self, remote: Remote) -> None:
         """Send where the far end wants it, in its payload types, from now on; again after it has moved."""
         self._remote = (remote.address, remote.port) if remote.listens else None
-        if self._sender is None and remote.usable:
+        if self._sender is None and remote.usable and self._transport is not None:
             payload_type, law = next(iter(remote.payloads.items()))
             self._sender = Sender(law=law, payload_type=payload_type, events=remote.events, random=self._random)
             self._send()
@@ -69,17 +70,19 @@ class Audio(asyncio.DatagramProtocol):
         return self._sender is not None and self._sender.pressing
 
     def close(self) -> None:
-        """Send and hear no more."""
+        """Send and hear no more, whatever the far end still wants."""
         if self._timer is not None:
             self._timer.cancel()
         if self._transport is not None:
             self._transport.close()
+            self._transport = None
 
     def _send(self) -> None:
         assert self._sender is not None
         for datagram in self._sender.packets(time.monotonic()):
             if self._transport is not None and self._remote is not None:
-                self._transport.sendto(datagram, self._remote)
+                with suppress(ValueError):  # uvloop, for an address of another family than ours
+                    self._transport.sendto(datagram, self._remote)
         wait = max(0.0, (self._sender.due or 0.0) - time.monotonic())
         self._timer = asyncio.get_running_loop().call_later(wait, self._send)
 

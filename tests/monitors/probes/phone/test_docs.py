@@ -1,28 +1,19 @@
-"""`docs/phone-lines.md` says what the program does: its classes, its stages, its limits, its configuration."""
+"""`docs/phone-lines.md` says what the program does: its stages, its limits, its configuration."""
 
 from __future__ import annotations
 
 import re
 
-import pytest
 import yaml
 
 from config import AriCallProbe, CallProbe, Environment, SipOptionsProbe, Trunk
 from config.phone import CALL_AT_MOST, RING_AT_MOST
 from monitors import metrics
-from monitors.probes.phone.classes import Class, table
 from monitors.probes.phone.evidence import Sound, Stage
 from tests.conftest import ROOT
 
 TEXT = (ROOT / "docs" / "phone-lines.md").read_text(encoding="utf-8")
 BLOCKS = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)]
-
-
-@pytest.mark.parametrize("found", Class)
-def test_every_class_is_in_the_table(found: Class) -> None:
-    """With its verdict, and in the words of the one data file."""
-    row = table().classes[found]
-    assert f"| `{found}` | {row.verdict} | {row.title.en}: {row.evidence.en} |" in TEXT
 
 
 def test_every_stage_and_sound_is_explained() -> None:

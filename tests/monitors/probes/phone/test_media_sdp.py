@@ -139,6 +139,13 @@ def test_a_stream_without_a_common_law_is_refused(stream: str) -> None:
     assert b"m=audio 0 RTP/AVP 18\r\n" in made
 
 
+@pytest.mark.parametrize(("offered", "repeated"), [("t=0 0", "t=0 0"), ("t=3873 3900", "t=3873 3900"), ("", "t=0 0")])
+def test_the_time_of_an_offer_is_repeated(offered: str, repeated: str) -> None:
+    """RFC 3264, section 6: it must be equal in the answer."""
+    lines = body("m=audio 5000 RTP/AVP 8").replace(b"t=0 0\r\n", f"{offered}\r\n".encode() if offered else b"")
+    assert f"\r\n{repeated}\r\n".encode() in answer_to(lines, "127.0.0.1", 4_000, 77)
+
+
 def test_an_empty_offer_asks_for_ours() -> None:
     """A re-INVITE without a body: RFC 3261, section 14.2."""
     made = answer_to(b"", "127.0.0.1", 4_000, 77, version=2)

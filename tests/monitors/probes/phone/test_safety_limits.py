@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from random import Random
@@ -16,8 +17,9 @@ from typing import Any
 
 import pytest
 
+from monitors.probes.phone.safety.counts import CLOCK
 from monitors.probes.phone.safety.journal import CALL, Slot, last_note
-from monitors.probes.phone.safety.limits import CLOCK, LONGEST_HOLD, Admission, Limits, Register
+from monitors.probes.phone.safety.limits import LONGEST_HOLD, Admission, Limits, Register
 from monitors.probes.phone.safety.numbers import Refusal, Skipped
 from staging.phone.line import DemoLine
 
@@ -173,20 +175,123 @@ async def test_a_clock_that_was_far_ahead_gives_the_days_back(register: Register
     assert await refused(register, limits) is None
 
 
-async def test_counts_that_cannot_be_read_begin_anew_and_none_that_can_be_lost(
-    register: Register, tmp_path: Path
-) -> None:
-    """Half a file, or another program's, must not stop the probes; what cannot be written stops the call."""
+async def test_a_call_counts_for_the_day_on_which_it_began(register: Register, clock: Clock) -> None:
+    """What it did not need is given back to that day, wherever the clock is when it ends."""
+    clock.now = datetime(2026, 3, 2, 23, 59, 59, tzinfo=CLOCK).timestamp()
+    admission = await register.admit("t", FREE, ONE, 60.0)
+    clock.now += 2
+    await register.settle(await register.admit("t", FREE, TWO, 60.0), 50.0, None, None)
+    await register.settle(admission, 20.0, None, None)
+    assert register.spent("t").seconds == 50.0
+    clock.now -= 2
+    assert register.spent("t").seconds == 20.0 + 50.0
+
+
+@pytest.mark.parametrize("text", ['{"dates": ', '{"days": {}, "holds": []}', "\N{SNOWMAN}"])
+async def test_counts_that_cannot_be_read_begin_anew(register: Register, tmp_path: Path, text: str) -> None:
+    """Half a file, or another program's, must not stop the probes."""
     assert await refused(register) is None
-    (tmp_path / "calls" / "counts.json").write_text('{"days": ')
+    (tmp_path / "calls" / "counts.json").write_bytes(text.encode("utf-16"))
     assert await refused(register) is None
     assert register.spent("t").calls == 1
-    (tmp_path / "calls" / "counts.json").unlink()
-    (tmp_path / "calls" / "counts.json").mkdir()
-    with pytest.raises(OSError, match="regular"):
+
+
+async def test_counts_that_cannot_be_reached_stop_the_calls(register: Register, tmp_path: Path) -> None:
+    """Nobody knows then what was called; neither the slot nor the number is taken, and the pages go on."""
+    (tmp_path / "calls" / "counts.json").mkdir(parents=True)
+    with pytest.raises(IsADirectoryError):
         await register.admit("t", FREE, TWO, 60.0)
+    assert register.spent("t").calls == 0
     (tmp_path / "calls" / "counts.json").rmdir()
     assert await refused(register, number=TWO) is None
+
+
+async def test_a_folder_that_is_none_stops_the_calls(tmp_path: Path) -> None:
+    """As a folder that cannot be written does: the call is not made."""
+    (tmp_path / "calls").write_text("")
+    register = Register(tmp_path / "calls", Random(1))
+    assert await register.orphans() == []
+    with pytest.raises(FileExistsError):
+        await register.admit("t", FREE, ONE, 60.0)
+
+
+@contextmanager
+def full_disk(room: int) -> Iterator[None]:
+    """Let no file of this process grow beyond so many bytes: like a full disk, it takes a part of what is written."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+async def test_a_full_disk_stops_the_calls_and_takes_nothing(register: Register) -> None:
+    """Wherever the room ends, in the note of the slot or in the counts: no call, and slot and budget are as before."""
+    limits = Limits(at_once=1, per_day=2, interval=10.0)
+    assert await refused(register, limits) is None
+    for room in (0, 10, 90):
+        with full_disk(room), pytest.raises(OSError):  # noqa: PT011 - which one depends on what was full first
+            await register.admit("t", limits, TWO, 60.0)
+        assert register.spent("t").calls == 1
+    assert await refused(register, limits, TWO) is None
+
+
+async def test_a_call_ends_for_the_register_also_on_a_full_disk(register: Register) -> None:
+    """What it took cannot be noted then; the slot is free all the same."""
+    one = Limits(at_once=1, interval=0.0)
+    admission = await register.admit("t", one, ONE, 60.0)
+    with full_disk(0), pytest.raises(OSError, match="large"):
+        await register.settle(admission, 1.0, None, None)
+    assert await refused(register, one) is None
+
+
+def test_a_note_that_found_no_room_is_taken_back(tmp_path: Path) -> None:
+    """The note before it counts, and one that is written later is read: nothing half stands before it."""
+    slot = Slot.take(tmp_path / "t.0.call")
+    assert slot is not None
+    slot.note({CALL: 1})
+    with full_disk(slot.path.stat().st_size + 5), pytest.raises(OSError, match="room"):
+        slot.note({CALL: 2})
+    assert slot.last() == {CALL: 1}
+    slot.note({CALL: 3})
+    assert slot.last() == {CALL: 3}
+    slot.let_go()
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_what_is_in_the_way_keeps_no_slot(register: Register, tmp_path: Path) -> None:
+    """A folder where a slot should be stops the calls while it is there; no lock and no descriptor stays behind."""
+    (tmp_path / "calls" / "x.0.call").mkdir(parents=True)
+    before = descriptors()
+    for _ in range(3):
+        with pytest.raises(IsADirectoryError):
+            await register.admit("t", FREE, ONE, 60.0)
+        (tmp_path / "calls" / "a.0.call").write_text('{"call":{}}\n')
+        with pytest.raises(IsADirectoryError):
+            await register.orphans()
+    assert descriptors() == before
+    (tmp_path / "calls" / "x.0.call").rmdir()
+    (orphan,) = await register.orphans()
+    await register.settle(orphan, 0.0, None, None)
+    assert await refused(register) is None
+
+
+@pytest.mark.parametrize(
+    "note", ["{}", '{"trunk":1,"number":"n","reserved":60,"day":"2026-03-02"}', '{"trunk":"t","reserved":"x"}']
+)
+async def test_a_note_of_another_shape_stops_no_calls(register: Register, tmp_path: Path, note: str) -> None:
+    """The call that it is about is the reaper's to end; it costs nothing of any budget."""
+    (tmp_path / "calls").mkdir()
+    (tmp_path / "calls" / "t.0.call").write_text(note[:-1] + f'{"," * (len(note) > 2)}"{CALL}":{{}}}}\n')
+    (orphan,) = await register.orphans()
+    assert (orphan.trunk, orphan.reserved) == ("", 0.0)
+    await register.settle(orphan, orphan.reserved, None, None)
+    assert register.spent("t").seconds == 0.0
+    assert await refused(register) is None
 
 
 def test_the_last_whole_note_counts(tmp_path: Path) -> None:
@@ -232,6 +337,34 @@ async def test_a_reservation_of_a_killed_process_is_free_and_a_call_of_one_is_no
 
 
 # Two processes
+
+
+HOLDER = """
+import fcntl, sys
+file = open(sys.argv[1], "a")
+fcntl.flock(file, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+async def test_who_holds_the_register_stops_the_calls_until_it_is_killed(register: Register, tmp_path: Path) -> None:
+    """While a process hangs that decides, calls are skipped, and none is made undecided. Its lock dies with it."""
+    assert await refused(register) is None
+    lock = str(tmp_path / "calls" / "register.lock")
+    pipe = asyncio.subprocess.PIPE
+    holder = await asyncio.create_subprocess_exec(sys.executable, "-c", HOLDER, lock, stdin=pipe, stdout=pipe)
+    try:
+        assert holder.stdout is not None
+        assert await holder.stdout.readline() == b"held\n"
+        assert await refused(register) is Skipped.REGISTER
+        waiting = asyncio.create_task(refused(register))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+    finally:
+        holder.kill()
+        await holder.wait()
+    assert await waiting is None
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import ssl
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ from random import Random
 from typing import Literal
 
 import pytest
+import trustme
 
 from monitors.probes.phone.agent import CallOrder, Reaper, Refusal, Script, Skipped, Trunk, call
 from monitors.probes.phone.safety.limits import Limits, Register
@@ -112,6 +114,79 @@ async def test_a_task_cancelled_at_any_moment_leaves_nothing_up(tmp_path: Path) 
     assert await Register(tmp_path, Random(1)).orphans() == []
 
 
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def left_up(folder: Path, line: DemoLine, *ways: Trunk) -> None:
+    """Have a call up on each of the trunks, as a killed process leaves it: in the journal, and with nobody."""
+    reaper = Reaper(Register(folder, Random(1)), Random(2))
+    orders = [CallOrder(to=f"+3199000000{index}", trunk=over, script=SCRIPT) for index, over in enumerate(ways)]
+    tasks = [asyncio.create_task(call(order, reaper, Random(index))) for index, order in enumerate(orders)]
+    await until_open(line, len(ways), up=True)
+    while reaper._tasks:  # what is being written to the disk has the lock, too
+        await asyncio.wait(reaper._tasks)
+    for conversation in reaper._conversations:
+        conversation.abandon()
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+async def test_a_process_that_ends_at_once_ends_what_it_found_before(tmp_path: Path) -> None:
+    """One orphan can be reached at once, the other needs a handshake first: neither is forgotten meanwhile."""
+    authority = trustme.CA()
+    served, trusting = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(served)
+    authority.configure_trust(trusting)
+    async with DemoLine(choose=lambda _: "menu", tls=served) as line:
+        assert line.tls_port is not None
+        ways = [trunk(line.port), trunk(line.tls_port, name="tls", transport="TLS", tls=trusting)]
+        await left_up(tmp_path, line, *ways)
+        async with Reaper(Register(tmp_path, Random(3)), Random(4), ways) as reaper:
+            assert line.counts.up == 2
+        assert (line.counts.open, line.counts.ended_by_caller, reaper.leaked) == (0, 2, 0)
+    assert await Register(tmp_path, Random(1)).orphans() == []
+
+
+async def test_an_orphan_counts_with_all_that_was_reserved_for_it(tmp_path: Path) -> None:
+    """Nobody knows how long it was up: the budget gets nothing back."""
+    async with DemoLine(choose=lambda _: "menu") as line:
+        await left_up(tmp_path, line, trunk(line.port))
+        register = Register(tmp_path, Random(3))
+        async with Reaper(register, Random(4), [trunk(line.port)]):
+            pass
+        assert register.spent("demo").seconds == SCRIPT.longest
+
+
+async def test_a_trunk_that_cannot_be_reached_keeps_its_orphan(tmp_path: Path) -> None:
+    """The journal keeps it for a better time; no descriptor is kept."""
+    async with DemoLine(choose=lambda _: "menu") as line:
+        over = trunk(line.port, transport="TCP")
+        await left_up(tmp_path, line, over)
+    before = descriptors()
+    async with Reaper(Register(tmp_path, Random(3)), Random(4), [over]) as reaper:
+        pass
+    assert (reaper.leaked, reaper.under_way) == (0, 0)
+    assert descriptors() <= before
+    assert len(await Register(tmp_path, Random(1)).orphans()) == 1
+
+
+async def test_after_the_reaper_has_closed_no_call_is_made(tmp_path: Path) -> None:
+    """Nobody would end it: it is skipped, its slot is free, and its socket is closed."""
+    async with DemoLine(choose=lambda _: "menu") as line:
+        async with Reaper(Register(tmp_path, Random(1)), Random(2)) as reaper:
+            pass
+        before = descriptors()
+        with pytest.raises(Refusal):
+            await call(CallOrder(to=NUMBER, trunk=trunk(line.port, transport="TCP")), reaper, Random(3))
+        await reaper.close()
+        await asyncio.sleep(0.05)
+        assert (line.counts.invited, reaper.under_way) == (0, 0)
+        assert descriptors() <= before
+    assert await Register(tmp_path, Random(1)).orphans() == []
+
+
 async def test_an_end_that_is_never_confirmed_is_a_leak(tmp_path: Path) -> None:
     """The journal entry that nobody can read counts as well: whatever it was may be up."""
     (tmp_path / "demo.0.call").write_text('{"trunk":"demo","number":"+3199","reserved":60,"call":{"nonsense":1}}\n')
@@ -143,6 +218,36 @@ class Relay:
         """Reset all connections."""
         for writer in self._writers:
             writer.transport.abort()
+
+
+async def test_a_far_end_that_drops_every_connection_is_not_called_without_end(tmp_path: Path) -> None:
+    """A connection is taken up again six times at most, also where each of them is taken and dropped at once."""
+    async with DemoLine(choose=lambda _: "menu") as line, Reaper(Register(tmp_path, Random(1)), Random(2)) as reaper:
+        relay, dropped = Relay(line.port), 0
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal dropped
+            if not line.counts.invited:
+                await relay(reader, writer)
+            else:
+                dropped += 1
+                writer.transport.abort()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        over = trunk(server.sockets[0].getsockname()[1], transport="TCP")
+        task = asyncio.create_task(call(CallOrder(to=NUMBER, trunk=over, script=SCRIPT), reaper, Random(3)))
+        await until_open(line, 1, up=True)
+        relay.cut()
+        async with asyncio.timeout(60):
+            while dropped < 2:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(0.2)
+        assert dropped <= 6
+        task.cancel()
+        for conversation in reaper._conversations:
+            conversation.abandon()
+            conversation.released.cancel()
+        server.close()
 
 
 async def test_a_lost_connection_is_opened_again_to_end_the_call(tmp_path: Path) -> None:

@@ -202,6 +202,20 @@ class TestHangingUp:
         assert shown(line.gets(response(line.invite, 180, "t"))) == ["CANCEL"]
         assert shown(line.gets(response(line.invite, 487, "t"))) == ["ACK", Released()]
 
+    def test_late_ringing_of_a_cancelled_call_that_was_given_up(self) -> None:
+        """It is cancelled anew, and given up anew: a far end that says 100 once does not keep the call for ever."""
+        line = Line()
+        line.gets(response(line.invite, 100))
+        [cancel] = line.hang_up()
+        line.gets(response(cancel, 200))
+        assert line.waits(33) == [Released()]
+        [again] = line.gets(response(line.invite, 100))
+        assert (again.method, again.branch) == ("CANCEL", cancel.branch)
+        line.gets(response(again, 481))
+        assert line.waits(33) == [Released()]
+        line.waits(33)
+        assert line.call.done
+
     def test_twice_or_before_the_start(self) -> None:
         """The second time does nothing; a call that was hung up never starts."""
         line = Line()
