@@ -49,6 +49,8 @@ FREQUENT = 60.0
 """Seconds: a probe with at most this interval must have run before the monitor is ready. One that is slower, such as a
 call every five minutes, has its time from the beginning: nobody waits for it to know that the monitor makes progress.
 """
+EAGER = 4.0
+"""Seconds until the record is counted for the second time; the pauses double from there: a new one fills quickly."""
 _VERSION = version("piekwacht")
 REFRESH = 20.0
 """Seconds between two looks for windows that another process has entered."""
@@ -280,10 +282,12 @@ class Monitor:
                 await asyncio.to_thread(self._timekeeper.refresh)
 
     async def _count_to_date(self) -> None:
+        pause = EAGER
         while True:
             with suppress(LedgerError):  # what was counted last stays
                 self._to_date, self._notices = await asyncio.to_thread(self._read_record, time.time())
-            await asyncio.sleep(AGE)
+            await asyncio.sleep(pause)
+            pause = min(AGE, 2 * pause)
 
     def _read_record(self, now: float) -> tuple[ToDate, dict[tuple[str, str], float]]:
         """Return what each system achieved, and which messages are due; a thread of its own calls this."""

@@ -64,6 +64,7 @@ def monitor(configuration: Configuration) -> StandIn:
         ("vantage",): each(["here"]),
         ("reference",): each(["192.0.2.1:443"]),
         ("version",): each(["0.1.0"]),
+        ("rule",): each(["N5"]),
     }
     fixed = {
         metrics.SUCCESS: 1.0,
@@ -71,6 +72,7 @@ def monitor(configuration: Configuration) -> StandIn:
         metrics.INTERVAL: 1.0,
         metrics.WINDOW_ACTIVE: 0.0,
         metrics.WINDOW_END: time.time() + 86_400,
+        metrics.NOTICE_DUE: time.time() + 86_400,
         metrics.CERTIFICATE_EXPIRY: time.time() + 90 * 86_400,
         metrics.PERIOD_RUNS: 1000.0,
         metrics.PERIOD_EXPECTED: 1000.0,

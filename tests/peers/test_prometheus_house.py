@@ -66,7 +66,9 @@ BY_CHANCE = {
         *("Oldest unanswered", "Age of the oldest unanswered message", "Calls in progress", "Slowest, p95"),
         *("Schedule", "Declarations sent", "Failed calls by last stage reached, this range"),
     },
-    "it becomes true only after half a minute, or an hour": {"Incidents", "Fastest burn", "Least budget"},
+    "it becomes true only after half a minute, or an hour": {
+        *("Incidents", "Fastest burn", "Least budget", "Notices due", "Notices overdue"),
+    },
 }
 """Panels and marks that may change at any moment, by the reason."""
 
