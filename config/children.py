@@ -8,6 +8,8 @@ import signal
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _LIBC = ctypes.CDLL(None, use_errno=True)  # looked up here: as little as possible may happen between fork and exec
+_parent = [os.getpid()]
+os.register_at_fork(before=lambda: _parent.__setitem__(0, os.getpid()))
 
 
 def die_with_parent() -> None:
@@ -20,3 +22,5 @@ def die_with_parent() -> None:
     if _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
+    if os.getppid() != _parent[0]:  # it ended between the fork and the order
+        os.kill(os.getpid(), signal.SIGKILL)
