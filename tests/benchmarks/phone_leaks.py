@@ -113,7 +113,6 @@ class Scene:
             async with Reaper(Register(Path(folder), random, clock=clock), random) as reaper:
                 results = await asyncio.gather(*(one(number, reaper) for number in range(self.calls)))
         await _settled(line)
-        # What the line has to send itself goes on for a while: its BYEs may be lost as well.
         unreleased = sum(result is not None and not result.released for result in results)
         return Found(self.what, line.counts, max(reaper.leaked, unreleased))
 
@@ -146,7 +145,8 @@ async def under_steps(calls: int, seed: int) -> Found:
             return await Scene("steps", calls, seed).play(line, line.port, stepping)
 
 
-async def _settled(line: DemoLine, within: float = 10.0) -> None:
+async def _settled(line: DemoLine, within: float = 35.0) -> None:
+    """Wait for what the line has to send itself, for 64 * T1: its BYEs may be lost as well."""
     with suppress(TimeoutError):
         async with asyncio.timeout(within):
             while line.counts.open:  # noqa: ASYNC110 - the line sets no event

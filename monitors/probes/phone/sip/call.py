@@ -18,13 +18,13 @@
      |                |
      | 487: ACK       | 2xx or 481; or nothing for 64*T1
      v                v
-    over <-----------------    from calling and proceeding by 300-699: ACK; from calling by nothing for 64*T1;
-                               from up by the far end's BYE: 200
+    over <-----------------    from calling and proceeding by 300-699: ACK; from up by the far end's BYE: 200
 
 A 2xx answers a calling INVITE as well. `hang_up` while calling is only noted: a CANCEL may not be sent before something
-came back (9.1). The INVITE goes on being repeated, its first 1xx is followed by the CANCEL, a 2xx by ACK and BYE. A
-cancelled INVITE that has no final answer after 64*T1 is given up. A resumed call does not repeat its INVITE: it is
-cancelled after T4 even if nothing came back.
+came back (9.1). The INVITE goes on being repeated, its first 1xx is followed by the CANCEL, a 2xx by ACK and BYE. When
+nothing came back for 64*T1, the CANCEL is sent all the same, and blindly: nobody may be there, or it rings and all that
+said so was lost, and nothing will say so again. A cancelled INVITE that has no final answer after 64*T1 is given up. A
+resumed call does not repeat its INVITE: it is cancelled after T4 even if nothing came back.
 
 A proxy may fork: each To tag is a `Leg` of its own, and the state is that of the liveliest. The first 2xx is the call;
 each one of another tag, whenever it comes, is acknowledged and ended at once. After `over` the call stays for as long
@@ -83,6 +83,7 @@ class Call:
         self._tried: Tried = set()
         self._answers: list[tuple[str, str]] = []  # to challenges
         self._heard = False  # something came back
+        self._mute = False  # nothing came back of the last INVITE, in 64*T1
         self._trying = False
         self._leaving = False  # hang_up was called, or nothing is wanted any more
         self._owed = True  # Released or Unreleased
@@ -139,14 +140,11 @@ class Call:
         """End the call, whatever its state; a second time it does nothing."""
         if self._leaving:
             return
-        self._leaving = True
+        self._leave(now)
         if self._invite is not None and self._invite.state == "proceeding":
             self._send_cancel(now)
         elif self._resumed and self._invite is not None and self._invite.open:
             self._blind = now + T4  # the INVITE repeats itself no more; by then it has arrived or is lost
-        for leg in self._legs.values():
-            if leg.state == "up":
-                leg.hang_up(now)
         self._settle()
 
     def accept(self, answer: bytes, now: float) -> None:
@@ -209,7 +207,7 @@ class Call:
                     self._invite_answered(each, response, now)
 
     def _invite_answered(self, invite: InviteTransaction, response: Response, now: float) -> None:
-        self._heard = True
+        self._heard, self._mute = True, False
         if response.status == 100:
             if not self._trying and not self._leaving:
                 self._trying = True
@@ -264,9 +262,16 @@ class Call:
         if not asked_for:
             self._caller.tell(Refused(response.status, q850_cause(response), retry_after(response), retried))
         self._cancel = None
-        self._leaving = True
+        self._leave(now)
 
     # What we do about it
+
+    def _leave(self, now: float) -> None:
+        """Want nothing more of the call; end what is up (also what an INVITE began that was challenged elsewhere)."""
+        self._leaving = True
+        for leg in self._legs.values():
+            if leg.state == "up":
+                leg.hang_up(now)
 
     def _send_invite(self, now: float) -> None:
         caller = self._caller
@@ -298,15 +303,18 @@ class Call:
         After a restart the answer may have been lost with the process before: a BYE ends early legs, too (15.1).
         """
         invite.silent = False
-        self._leaving = True
+        self._leave(now)
+        if self._cancel is None:  # timer B
+            silence = Refused(408, challenged=self._caller.authenticator.used) if self._heard else Silent()  # 8.1.3.1
+            self._caller.tell(silence)
+            self._mute = True
+            invite.proceed()
+            self._send_cancel(now)
+            return
         self._linger = now + PATIENCE
         if self._resumed:
             for leg in self._legs.values():
                 leg.hang_up(now)
-        if not self._heard:
-            self._caller.tell(Silent())
-        elif self._cancel is None:
-            self._caller.tell(Refused(408, challenged=self._caller.authenticator.used))  # 8.1.3.1
 
     def _settle(self) -> None:
         """Tell once that nothing is up any more, and once more for what came in later."""
@@ -318,7 +326,7 @@ class Call:
             confirmed = all(self._legs[tag].released for tag in news)
         else:
             final = self._cancel.final
-            confirmed = final is not None and (final.status < 300 or final.status == 481)
+            confirmed = self._mute if final is None else final.status < 300 or final.status == 481
         self._owed, self._reported, self._cancel = False, ended, None  # whoever still rings is cancelled anew
         self._caller.tell(Released() if confirmed else Unreleased())
 

@@ -85,11 +85,14 @@ def test_an_invite_is_repeated_until_something_comes() -> None:
 
 @pytest.mark.parametrize("transport", ["UDP", "TCP", "TLS"])
 def test_silence(transport: str) -> None:
-    """Nothing at all for 64*T1: the call is over, and there is nothing to end."""
+    """Nothing at all for 64*T1: a blind CANCEL; nothing for as long again: there is nothing to end."""
     line = Line(transport)
-    told = [each for each in line.waits(33) if not isinstance(each, Request)]
-    assert told == [Silent(), Released()]
+    sent = [each for each in line.waits(33) if not isinstance(each, Request) or each.method != "INVITE"]
+    assert shown(sent)[:2] == [Silent(), "CANCEL"]
+    assert [each for each in line.waits(32) if not isinstance(each, Request)] == [Released()]
     assert line.call.state == "over"
+    line.waits(33)
+    assert line.call.done
 
 
 @pytest.mark.parametrize(
@@ -131,10 +134,25 @@ class TestHangingUp:
         assert shown(line.gets(response(line.invite, 487, "t"))) == ["ACK", Released()]
 
     def test_before_anything_came_back_and_nothing_ever_does(self) -> None:
-        """It is given up after 64*T1."""
+        """It is given up after 64*T1, and cancelled blindly."""
         line = Line()
         line.hang_up()
-        assert [each for each in line.waits(33) if not isinstance(each, Request)] == [Silent(), Released()]
+        assert [each for each in line.waits(65) if not isinstance(each, Request)] == [Silent(), Released()]
+
+    def test_it_rings_and_all_that_said_so_was_lost(self) -> None:
+        """The blind CANCEL ends what rings; a far end that then says that it rings, and no more, is a leak."""
+        for answers, told in (
+            (((200, "CANCEL"), (487, "INVITE")), [Released()]),
+            (((481, "CANCEL"),), [Released()]),
+            (((180, "INVITE"),), [Unreleased()]),
+        ):
+            line = Line()
+            out = line.waits(32)
+            cancel = next(each for each in out if isinstance(each, Request) and each.method == "CANCEL")
+            for status, method in answers:
+                out = line.gets(response(cancel if method == "CANCEL" else line.invite, status, "t"))
+            out += line.waits(33)
+            assert [each for each in out if isinstance(each, Released | Unreleased)] == told
 
     def test_before_anything_came_back_and_then_the_answer(self) -> None:
         """A 2xx as the first thing: ACK and BYE."""
@@ -186,7 +204,7 @@ class TestHangingUp:
         """It is acknowledged and ended, and told of once more."""
         line = Line()
         line.hang_up()
-        line.waits(60)
+        line.waits(90)
         assert not line.call.done
         out = line.gets(answered(line.invite, "t"))
         assert shown(out) == ["ACK", "BYE"]
@@ -198,7 +216,7 @@ class TestHangingUp:
         """It is cancelled then."""
         line = Line()
         line.hang_up()
-        line.waits(40)
+        line.waits(70)
         assert shown(line.gets(response(line.invite, 180, "t"))) == ["CANCEL"]
         assert shown(line.gets(response(line.invite, 487, "t"))) == ["ACK", Released()]
 
@@ -389,9 +407,23 @@ class TestCredentials:
             Released(),
         ]
 
+    @pytest.mark.parametrize("status", [404, None])
+    def test_answered_at_one_place_and_challenged_at_another(self, status: int | None) -> None:
+        """The first INVITE is answered after its challenge, the second one refused, or never: no leg stays."""
+        line = Line(credentials=Credentials("u", "p"))
+        again = line.gets(response(line.invite, 401, "c", (CHALLENGE,)))[-1]
+        line.gets(answered(line.invite, "t"))
+        out = line.gets(response(again, status, "u")) if status else line.waits(33)
+        [bye] = {each.branch: each for each in out if isinstance(each, Request) and each.method == "BYE"}.values()
+        assert bye.to_tag == "t"
+        line.gets(response(bye, 200))
+        line.hang_up()
+        line.waits(100)
+        assert line.call.done
+
     def test_silence_behind_a_challenge(self) -> None:
         """The trunk is there, so this is no silence but a timeout (8.1.3.1)."""
         line = Line(credentials=Credentials("u", "p"))
         line.gets(response(line.invite, 401, "c", (CHALLENGE,)))
-        told = [each for each in line.waits(33) if not isinstance(each, Request)]
+        told = [each for each in line.waits(65) if not isinstance(each, Request)]
         assert told == [Refused(408, challenged=True), Released()]
