@@ -27,6 +27,7 @@ from config.probes import (
     ProbeTiming,
     RedirectProbe,
     SipOptionsProbe,
+    WebsocketProbe,
 )
 from config.source import ConfigError, Problem
 from config.thresholds import GeneratorLimits, Thresholds
@@ -65,5 +66,6 @@ __all__ = [
     "System",
     "Thresholds",
     "Trunk",
+    "WebsocketProbe",
     "load",
 ]

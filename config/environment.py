@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -55,6 +55,23 @@ class Tls(Strict):
         return context
 
 
+class Deliveries(Strict):
+    """Where return messages come that are delivered, to probes of kind `message` with `push`.
+
+    The prober listens on `port` of 127.0.0.1 while a run waits; 0 is a free port, another one for each run. The gateway
+    is told `address`, that of a proxy in front, which leads to the port; without it the listener's own, for a gateway
+    on the same machine.
+    """
+
+    port: Annotated[int, Field(strict=True, ge=0, le=65535)] = 0
+    address: BaseUrl | None = None
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Make sure that a proxy has a port to lead to."""
+        if self.address is not None and not self.port:
+            yield Contradiction(("port",), "the port to which the address leads")
+
+
 class Accounts(Strict):
     """The test accounts that citizens of load runs log in with: a CSV file, named as one of the secrets.
 
@@ -82,7 +99,8 @@ class Environment(Strict):
     28,000 ports for one destination. Without `accounts` citizens are generated test numbers, as the replica knows.
     `trunks` and `asterisks` are ways for calls: a probe that calls runs only where the one that it names is there, and
     every `call_interval` instead of `probe_interval`. `call_register` is the folder in which all processes of a machine
-    count their calls; without it, one of the user's. `notices` is where messages to the public go.
+    count their calls; without it, one of the user's. `notices` is where messages to the public go, `deliveries` where
+    return messages come that are not asked for.
     """
 
     title: str
@@ -99,6 +117,7 @@ class Environment(Strict):
     call_interval: Duration | None = None
     call_register: FilePath | None = None
     notices: Publishing = Publishing()
+    deliveries: Deliveries = Deliveries()
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Make sure that it is said where the test accounts and the passwords are."""

@@ -18,6 +18,8 @@ Language = Literal["nl", "en"]
 
 REFERENCE = "{reference}"
 """What stands for the number of a run in the texts of a message probe."""
+ADDRESS = "{address}"
+"""What stands there for the address to which return messages are delivered."""
 TEARDOWN = 5.0
 """Seconds that a call has beside its script: to be set up, and to be taken down again."""
 
@@ -103,9 +105,11 @@ Template = Annotated[str, AfterValidator(_with_reference)]
 class MessageProbe(NetworkProbe):
     """Submit a message, then wait for the return message: an accepted submission is not enough.
 
-    `{reference}` stands for a number of the run's own, in what is submitted and where its return is asked for. The
-    return is there when the answer has another status than those of `pending`; it must be 200 and contain every text
-    of `contains`. `answer_within` counts from the submission; past it the return message is missing.
+    `{reference}` stands for a number of the run's own, in what is submitted and where its return is asked for. What the
+    gateway says to the submission contains every text of `acknowledged`. The return is there when the answer has
+    another status than those of `pending`; it must be 200 and contain every text of `contains`. With `push` it is not
+    asked for: the gateway delivers it, and `{address}` stands for where (`deliveries` of the environment).
+    `answer_within` counts from the submission; past it the return message is missing.
     """
 
     kind: Literal["message"]
@@ -113,7 +117,9 @@ class MessageProbe(NetworkProbe):
     body: Template
     content_type: str = "application/json"
     accepted: list[Status] = Field(default=[200, 201, 202], min_length=1)
-    answer: Annotated[UrlPath, AfterValidator(_with_reference)]
+    acknowledged: list[str] = Field(default=[])
+    answer: Annotated[UrlPath, AfterValidator(_with_reference)] | None = None
+    push: bool = False
     pending: list[Status] = Field(default=[202, 204, 404])
     contains: list[str] = Field(default=[])
     poll: Duration = 1.0
@@ -122,8 +128,24 @@ class MessageProbe(NetworkProbe):
     def contradictions(self) -> Iterator[Contradiction]:
         """Make sure that a run ends because the return message is missing, before it ends as a timeout."""
         yield from super().contradictions()
+        if self.push == (self.answer is not None):
+            yield Contradiction(("answer",), "where the return message is asked for, or push: true")
         if self.answer_within >= self.timeout:
             yield Contradiction(("answer_within",), f"less than the timeout, {self.timeout:g}s")
+
+
+class WebsocketProbe(NetworkProbe):
+    """Connect to a WebSocket, hear the greeting, say something, hear the answer.
+
+    `{reference}` stands for a number of the run's own. A greeting is a message with every text of `greeting`; without
+    one none is waited for. The answer is a message with every text of `contains`. Other messages are passed over.
+    """
+
+    kind: Literal["websocket"]
+    path: UrlPath = "/"
+    greeting: list[str] = Field(default=[])
+    say: Template
+    contains: list[str] = Field(default=[REFERENCE], min_length=1)
 
 
 class CertificateProbe(NetworkProbe):
@@ -249,6 +271,7 @@ Probe = Annotated[
     HttpProbe
     | JourneyProbe
     | MessageProbe
+    | WebsocketProbe
     | CertificateProbe
     | RedirectProbe
     | BannerProbe

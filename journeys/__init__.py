@@ -1,6 +1,19 @@
 """What people do, as generators without I/O; each journey is written once and used by load tests and probes alike."""
 
-from journeys import brokered, citizens, login, returns, staff, waiting_room, website
+from journeys import (
+    brokered,
+    callback,
+    chat,
+    citizens,
+    companies,
+    customs,
+    joint,
+    login,
+    returns,
+    staff,
+    waiting_room,
+    website,
+)
 from journeys.core import (
     Action,
     Citizen,
@@ -40,12 +53,17 @@ __all__ = [
     "Think",
     "Wait",
     "brokered",
+    "callback",
+    "chat",
     "check",
     "citizens",
+    "companies",
+    "customs",
     "definitions",
     "fetch",
     "fetch_json",
     "form_of",
+    "joint",
     "journey",
     "known_journeys",
     "login",

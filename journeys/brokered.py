@@ -9,13 +9,14 @@ from journeys.core import Action, Citizen, Journey, Think, fetch, fetch_json, jo
 from journeys.reasons import Reason
 
 LOGIN_STEPS = ("open-login", "start-login", "read-code", "enter-code", "log-in")
-REASONS = (Reason.LOGIN_REFUSED, Reason.CODE_REJECTED, Reason.SESSION_LOST)
+LOGIN_REASONS = (Reason.LOGIN_REFUSED, Reason.CODE_REJECTED)
+REASONS = (*LOGIN_REASONS, Reason.SESSION_LOST)
 NEEDS = ("bsn", "password")
 
 _REFUSED = dict.fromkeys((401, 403, 409, 410, 423), Reason.LOGIN_REFUSED)
 _CODE_REJECTED = dict.fromkeys((401, 403, 410, 423), Reason.CODE_REJECTED)
-_SESSION = {401: Reason.SESSION_LOST, 403: Reason.SESSION_LOST}
-_FILED = _SESSION | dict.fromkeys((400, 404, 409, 422), Reason.RETURN_NOT_ACCEPTED)
+SESSION = {401: Reason.SESSION_LOST, 403: Reason.SESSION_LOST}
+FILED = SESSION | dict.fromkeys((400, 404, 409, 422), Reason.RETURN_NOT_ACCEPTED)
 
 _BUSINESS = "mijn-belastingdienst-zakelijk"
 
@@ -46,13 +47,19 @@ def log_in_by(means: str, citizen: Citizen) -> Generator[Action, Any, str]:
     return str(done["ticket"])
 
 
-@journey("log-in-with-eherkenning", title="Log in with eHerkenning", steps=LOGIN_STEPS, needs=NEEDS, reasons=REASONS)
+@journey(
+    "log-in-with-eherkenning",
+    title="Log in with eHerkenning",
+    steps=LOGIN_STEPS,
+    needs=NEEDS,
+    reasons=LOGIN_REASONS,
+)
 def log_in_with_eherkenning(citizen: Citizen) -> Journey:
     """Log in as a company."""
     yield from log_in_by("eherkenning", citizen)
 
 
-@journey("log-in-with-eidas", title="Log in with eIDAS", steps=LOGIN_STEPS, needs=NEEDS, reasons=REASONS)
+@journey("log-in-with-eidas", title="Log in with eIDAS", steps=LOGIN_STEPS, needs=NEEDS, reasons=LOGIN_REASONS)
 def log_in_with_eidas(citizen: Citizen) -> Journey:
     """Log in as a citizen of another country of the European Union."""
     yield from log_in_by("eidas", citizen)
@@ -68,16 +75,14 @@ def log_in_with_eidas(citizen: Citizen) -> Journey:
 def file_vat_return(citizen: Citizen) -> Journey:
     """Log in as a company, file both returns of the period, and see what is owed."""
     ticket = yield from log_in_by("eherkenning", citizen)
-    yield from fetch("open-portal", _BUSINESS, f"/session?ticket={ticket}", contains="Uw aangiften", refusals=_SESSION)
+    yield from fetch("open-portal", _BUSINESS, f"/session?ticket={ticket}", contains="Uw aangiften", refusals=SESSION)
     yield Think(citizen.random.triangular(30, 600, 120))  # takes the figures from the books
     vat = {"kind": "vat", "period": "2026-Q1", "turnover": citizen.random.randrange(1000, 90_000), "input": 200}
-    filed = yield from fetch_json("file-vat", _BUSINESS, "/return", data=vat, keys=("receipt",), refusals=_FILED)
-    yield from fetch_json(
-        "check-vat", _BUSINESS, f"/return?receipt={filed['receipt']}", keys=("owed",), refusals=_FILED
-    )
+    filed = yield from fetch_json("file-vat", _BUSINESS, "/return", data=vat, keys=("receipt",), refusals=FILED)
+    yield from fetch_json("check-vat", _BUSINESS, f"/return?receipt={filed['receipt']}", keys=("owed",), refusals=FILED)
     yield Think(citizen.random.triangular(20, 300, 60))
     payroll = {"kind": "payroll", "period": "2026-03", "withheld": citizen.random.randrange(500, 40_000)}
-    yield from fetch_json("file-payroll", _BUSINESS, "/return", data=payroll, keys=("receipt",), refusals=_FILED)
+    yield from fetch_json("file-payroll", _BUSINESS, "/return", data=payroll, keys=("receipt",), refusals=FILED)
 
 
 @journey(
@@ -91,5 +96,5 @@ def view_declarations(citizen: Citizen) -> Journey:
     """Log in as a company and see the customs declarations."""
     ticket = yield from log_in_by("eherkenning", citizen)
     yield from fetch_json(
-        "declarations", "mijn-douane", f"/session?ticket={ticket}", keys=("declarations",), refusals=_SESSION
+        "declarations", "mijn-douane", f"/session?ticket={ticket}", keys=("declarations",), refusals=SESSION
     )

@@ -29,14 +29,18 @@ def change_mandate(citizen: Citizen) -> Journey:
     given = yield from fetch_json(
         "give", "mandates", "/mandate", method="PUT", data=mandate, keys=("mandates",), refusals=_REFUSED
     )
-    if _ADVISER not in given["mandates"]:
-        raise JourneyFailed(Reason.CONTENT_MISSING, "give", "the mandate is not there")
+    _expect("give", given["mandates"], there=True)
     yield Think(citizen.random.uniform(5, 30))
     left = yield from fetch_json(
         "withdraw", "mandates", f"/mandate?adviser={_ADVISER}", method="DELETE", keys=("mandates",), refusals=_REFUSED
     )
-    if _ADVISER in left["mandates"]:
-        raise JourneyFailed(Reason.CONTENT_MISSING, "withdraw", "the mandate is still there")
+    _expect("withdraw", left["mandates"], there=False)
+
+
+def _expect(step: str, mandates: object, *, there: bool) -> None:
+    """Make sure that the adviser is, or is not, among the mandates. Raises `JourneyFailed`."""
+    if not isinstance(mandates, dict) or (_ADVISER in mandates) is not there:
+        raise JourneyFailed(Reason.CONTENT_MISSING, step, f"the mandate is {'not' if there else 'still'} there")
 
 
 @journey(

@@ -150,6 +150,18 @@ class Citizen:
             self._random = Random(f"{self.seed}/{self.number}")
         return self._random
 
+    def partner(self) -> Citizen:
+        """Return the partner, at the same telephone and with the same luck, as one who can log in with the app."""
+        account = Account("", "", self.account.partner_app, self.account.partner_pin)
+        partner = Citizen(
+            self.number, account, self.channel, seed=self.seed, watchful=self.watchful, patience=self.patience
+        )
+        partner._random = self.random
+        return partner
+
+
+OWN = Account._fields[:4]
+"""The fields of an account that are the citizen's own."""
 
 Action = Request | Think | Wait | Mark
 Journey = Generator[Action, Any, None]
@@ -168,7 +180,7 @@ class JourneyDefinition:
     title: str
     steps: tuple[str, ...]
     start: Callable[[Citizen], Journey]
-    needs: frozenset[str] = frozenset(Account._fields)
+    needs: frozenset[str] = frozenset(OWN)
     reasons: frozenset[Reason] = frozenset(Reason)
 
 
@@ -180,13 +192,13 @@ def journey(
     *,
     title: str,
     steps: Sequence[str],
-    needs: Collection[str] = Account._fields,
+    needs: Collection[str] = OWN,
     reasons: Collection[Reason] = tuple(Reason),
 ) -> Callable[[Callable[[Citizen], Journey]], Callable[[Citizen], Journey]]:
     """Register a journey function under `name`; `steps` lists every step it may send, in order.
 
-    `needs` are the fields of the citizen's account that it uses; without it, all. `reasons` are those for which it can
-    fail besides those of any page; without it, all.
+    `needs` are the fields of the citizen's account that it uses; without it, all but the partner's. `reasons` are those
+    for which it can fail besides those of any page; without it, all.
     """
 
     def register(function: Callable[[Citizen], Journey]) -> Callable[[Citizen], Journey]:

@@ -5,7 +5,8 @@ Numbers beginning with 999 are kept free for tests. Nine digits d1..d9 pass the 
     9 d1 + 8 d2 + 7 d3 + 6 d4 + 5 d5 + 4 d6 + 3 d7 + 2 d8 - d9  is a multiple of 11.
 
 The last `RESERVED` of them are set aside for probes: a probe and a load test that run at the same time never are the
-same person. Every test number has a DigiD account whose secrets follow from the number.
+same person. In either part every tenth is only ever the partner with whom others file jointly: a partner never is a
+citizen of the same run. Every test number has a DigiD account whose secrets follow from the number.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from random import Random
 from typing import NamedTuple
 
 RESERVED = 1000
+PARTNER = 10
+"""A tenth is enough: a partner may come back while others still file with them, for no system here keeps that apart."""
 _WEIGHTS = (9, 8, 7, 6, 5, 4, 3, 2, -1)
 
 
@@ -37,13 +40,16 @@ def _test_numbers() -> tuple[str, ...]:
 class Account(NamedTuple):
     """What a citizen logs in with: number, DigiD password, id and PIN of the DigiD app.
 
-    Of an account that is no citizen's, such as a probe's own, `user` is the name and only the password is there.
+    The partner's app and PIN are for those who file jointly. Of an account that is no citizen's, such as a probe's own,
+    `user` is the name and only the password is there.
     """
 
     bsn: str
     password: str
     app: str
     pin: str
+    partner_app: str = ""
+    partner_pin: str = ""
 
     @property
     def user(self) -> str:
@@ -59,11 +65,13 @@ def account_of(bsn: str) -> Account:
 class Identities:
     """The test numbers in an order fixed by `seed`: the same number comes back only after all others were used.
 
-    `reserved` chooses the numbers set aside for probes instead of all others.
+    `reserved` chooses the numbers set aside for probes instead of all others. Partners have an order of their own.
     """
 
     def __init__(self, seed: int = 0, *, reserved: bool = False) -> None:
-        self._numbers = list(_test_numbers()[-RESERVED:] if reserved else _test_numbers()[:-RESERVED])
+        numbers = _test_numbers()[-RESERVED:] if reserved else _test_numbers()[:-RESERVED]
+        self._partners = numbers[::PARTNER]
+        self._numbers = [bsn for index, bsn in enumerate(numbers) if index % PARTNER]
         Random(f"identities/{seed}").shuffle(self._numbers)
 
     def __len__(self) -> int:
@@ -74,5 +82,6 @@ class Identities:
         return self._numbers[number % len(self._numbers)]
 
     def account(self, number: int) -> Account:
-        """Return the account of the citizen with this number."""
-        return account_of(self.bsn(number))
+        """Return the account of the citizen with this number, and the app of the partner."""
+        partner = account_of(self._partners[number % len(self._partners)])
+        return account_of(self.bsn(number))._replace(partner_app=partner.app, partner_pin=partner.pin)

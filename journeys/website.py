@@ -23,3 +23,15 @@ def visit_website(citizen: Citizen) -> Journey:
     yield from fetch("disruptions", "website", "/storingen", contains=notice or "Storingen")
     if citizen.watchful and notice:
         raise JourneyFailed(Reason.DISRUPTION_ANNOUNCED, "home", "the notice is on the disruptions page too")
+
+
+@journey(
+    "read-customs-news",
+    title="Read whether customs systems are available",
+    steps=("helpdesk-page",),
+    needs=(),
+    reasons=(),
+)
+def read_customs_news(_: Citizen) -> Journey:
+    """Open the page of the national customs helpdesk, as the trade does before it declares."""
+    yield from fetch("helpdesk-page", "nh-douane", "/", contains="Beschikbaarheid")

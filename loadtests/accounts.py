@@ -3,8 +3,9 @@
     bsn,password,app,pin
     999990019,Test-999990019,app-999990019,90019
 
-`bsn` is always there; of the other columns those that the journeys of the run use. Only synthetic people log in: the
-number begins with 999 and passes the 11-test. No message repeats a value: lines and counts say enough.
+`bsn` is always there; of the other columns those that the journeys of the run use: `partner_app` and `partner_pin` for
+partners who file jointly, whose numbers are in no other line. Only synthetic people log in: the number begins with 999
+and passes the 11-test. No message repeats a value: lines and counts say enough.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from config import ConfigError, Problem
 from config.secrets import place_of, read_secret
 from journeys import Account, definitions
+from journeys.core import OWN
 from journeys.identities import passes_eleven_test
 from loadtests.leases import most_at_once
 from loadtests.plan import Plan, PlanError
@@ -62,7 +64,7 @@ def pool_of(plan: Plan) -> Pool | None:
     return read_pool(plan.environment.secrets[settings.secret], needed)
 
 
-def read_pool(reference: str, needed: Collection[str] = COLUMNS) -> Pool:
+def read_pool(reference: str, needed: Collection[str] = OWN) -> Pool:
     """Read accounts of which `needed` fields are used. Raises `ConfigError`."""
     place = place_of(reference)
     try:

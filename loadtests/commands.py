@@ -77,6 +77,9 @@ AnnotateOption = Annotated[
     ),
 ]
 
+SMOKE_THINK = 0.05
+"""At the real pace whoever reads a return for minutes would not get to its end within the minute of the test."""
+
 MASTER = "127.0.0.1:5557"
 """Where a master waits for workers unless told otherwise: never on a public interface."""
 
@@ -234,7 +237,7 @@ def smoke_command(
       piekwacht load smoke --env staging --json > smoke.json
     """
     end = f"10:{seconds // 60:02d}:{seconds % 60:02d}"
-    plan = plan_or_exit(config, "smoke", environment, start="10:00", end=end, scale=scale, seed=seed)
+    plan = plan_or_exit(config, "smoke", environment, start="10:00", end=end, scale=scale, seed=seed, think=SMOKE_THINK)
     _finish(plan, processes=1, listen=listen, abort=abort, push=push, annotate=annotate, out=out, as_json=as_json)
 
 

@@ -14,11 +14,15 @@ from staging.admin import Admin
 from staging.answers import Refused
 from staging.brokers import Broker
 from staging.business import Business
+from staging.callback import Callback
+from staging.chat import Chat
 from staging.citizens import Allowances, Mandates
+from staging.companies import BankTax, Ecommerce
 from staging.connections import Connections
 from staging.customs import Customs
 from staging.digid import DIGID, DigiD
 from staging.faults import Faults
+from staging.joint import JointReturns
 from staging.layout import PREFIXES, Route, Service
 from staging.lines import Lines
 from staging.payments import Payments
@@ -45,13 +49,18 @@ class Replica:
         self._customs = Customs(settings, self.faults, clock)
         self._business = Business(settings, self._access, clock)
         self._payments = Payments(settings, clock)
+        self._joint = JointReturns(settings, self._access, clock)
+        self._bank_tax = BankTax(settings, self._access, clock)
+        self._ecommerce = Ecommerce(settings, self._access, clock)
+        self._callback = Callback(settings, self.faults, clock)
+        self._chat = Chat(settings, self.faults, clock)
         self.lines = Lines(self.faults, settings.most_calls)
         self._digid_connections = Connections()
         self._requests = 0
         self._admin = Admin(self.faults, self.waiting_room, clock, self.state)
         self._routes: dict[str, dict[str, Route]] = {}
         website = Website(self.faults)
-        systems: tuple[Service, ...] = (
+        self.services: tuple[Service, ...] = (
             website,
             self.waiting_room,
             self._access,
@@ -60,17 +69,22 @@ class Replica:
             self._portal,
             self._business,
             self._payments,
+            self._joint,
+            self._bank_tax,
+            self._ecommerce,
+            self._callback,
+            self._chat,
             Mandates(settings, self._access, clock),
             Allowances(settings, self._access, clock),
             self._customs,
             Trade(settings, self._access, clock),
             Staff(settings, self.faults, clock),
         )
-        for system in systems:
-            for route in system.routes():
+        for service in self.services:
+            for route in service.routes():
                 self._routes.setdefault(PREFIXES[route.system] + route.path, {})[route.method] = route
 
-    async def handle(self, request: web.BaseRequest) -> web.Response:
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request; a connection that DigiD has no room for is closed without an answer."""
         self._requests += 1
         try:
@@ -88,6 +102,10 @@ class Replica:
             request.protocol.force_close()
             return web.Response()  # goes nowhere: the connection is closed
         return await self.faults.strike(route.system)
+
+    async def close(self) -> None:
+        """End what goes on in the background."""
+        await self._customs.close()
 
     def state(self) -> dict[str, Any]:
         """Return counters as plain data: since the start, or of this moment."""
@@ -115,6 +133,11 @@ class Replica:
             },
             "business": {"submissions": self._business.submissions},
             "payments": {"paid": self._payments.paid()},
+            "joint": {"submissions": self._joint.submissions},
+            "bank_tax": {"filed": self._bank_tax.filed()},
+            "vat_ecommerce": {"filed": self._ecommerce.filed()},
+            "callback": {"requests": self._callback.requests()},
+            "chat": {"conversations": self._chat.conversations()},
             "customs": {"declarations": self._customs.declarations()},
             "phone": self.lines.state(),
         }

@@ -33,7 +33,7 @@ class _Login:
 
 
 class Broker:
-    """One way of logging in: `system` is its name in the estate and in what it asserts."""
+    """Logins under way, each with its code. `system` is the name in the estate and in what is asserted."""
 
     def __init__(self, system: str, settings: Settings, clock: Callable[[], float]) -> None:
         self._system = system

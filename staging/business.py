@@ -1,4 +1,4 @@
-"""Mijn Belastingdienst Zakelijk: a company files VAT and payroll returns and pays what it owes."""
+"""Mijn Belastingdienst Zakelijk: a company files VAT and payroll returns and sees what it owes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _Filed:
 
 
 class Business:
-    """Returns of companies: one for each company, kind and period; a second one for the same period is a correction."""
+    """Returns of companies, each with its receipt; a second one for the same period is a correction."""
 
     def __init__(self, settings: Settings, access: AccessService, clock: Callable[[], float]) -> None:
         self._clock = clock

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable
+from datetime import date
 from random import Random
 from typing import Any
 
@@ -41,7 +42,7 @@ class Mandates:
     async def _give(self, request: web.BaseRequest) -> web.Response:
         number, data = self._sessions.who(request), await read_json(request)
         mandates = self._of(number)
-        mandates[text(data, "adviser")] = text(data, "until")
+        mandates[text(data, "adviser")] = _date(text(data, "until"))
         self._mandates.put(number, mandates, self._clock())
         return json_answer({"mandates": mandates})
 
@@ -55,7 +56,8 @@ class Mandates:
 
     def _of(self, number: str) -> dict[str, str]:
         """Return the mandates of a citizen by adviser; everybody begins with one."""
-        return dict(self._mandates.get(number, self._clock()) or {"adviseur-oefen": "2030-12-31"})
+        mandates = self._mandates.get(number, self._clock())
+        return {"adviseur-oefen": "2030-12-31"} if mandates is None else dict(mandates)
 
 
 class Allowances:
@@ -89,3 +91,11 @@ class Allowances:
         if income is None:
             income = Random(f"income/{number}").randrange(15_000, 45_000)
         return {"income": income, "zorgtoeslag": max(0, 130 - income // 400), "huurtoeslag": max(0, 420 - income // 90)}
+
+
+def _date(words: str) -> str:
+    """Return a date such as 2030-12-31. Raises `Refused` (400) for anything else."""
+    try:
+        return date.fromisoformat(words).isoformat()
+    except ValueError:
+        raise Refused(400, "bad_date", "Vul een datum in.") from None

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from config.source import Strict, expected
 from staging.answers import page_answer
-from staging.layout import SYSTEMS, Leg
+from staging.layout import MESSAGE_SYSTEMS, SYSTEMS, Leg
 from staging.line_faults import (
     ForwardingBroken,
     LineBehaves,
@@ -46,6 +46,8 @@ class Fault(StrEnum):
     SILENT = "silent"
     LINES_CLOSED = "lines-closed"
     LINE_BEHAVES = "line-behaves"
+    CALLBACK_FORM = "callback-form"
+    CHAT_UNATTENDED = "chat-unattended"
 
 
 def _known_system(name: str) -> str:
@@ -88,6 +90,20 @@ class Banner(Strict):
     languages: Literal["both", "nl", "en"] = Field(default="both", description="both, or the only one: nl, en")
     minutes: float = Field(
         default=60, ge=-1e5, le=1e5, description="until the announced next update; less than 0: it has passed"
+    )
+
+
+class CallbackForm(Strict):
+    """Parameters of callback-form."""
+
+    works: bool = Field(default=True, description="whether what is filled in arrives anywhere")
+
+
+class MessagesHeld(Strict):
+    """Parameters of return-messages-held."""
+
+    messages: Literal["all", "ecs", "ics", "ics2", "ncts", "emcs"] = Field(
+        default="all", description="all, or those of one message system: " + ", ".join(MESSAGE_SYSTEMS)
     )
 
 
@@ -135,7 +151,7 @@ DEFINITIONS: Mapping[Fault, Definition] = {
     Fault.RETURN_MESSAGES_HELD: Definition(
         "Customs takes declarations and answers none",
         "every declaration is accepted, its return message does not come until this is over",
-        NoParameters,
+        MessagesHeld,
     ),
     Fault.NUMBER_CANCELLED: Definition(
         "A telephone number has been cancelled at the carrier (March 2023)",
@@ -168,6 +184,14 @@ DEFINITIONS: Mapping[Fault, Definition] = {
     ),
     Fault.LINE_BEHAVES: Definition(
         "A line behaves as it is told to", "anything that the demo line can do", LineBehaves
+    ),
+    Fault.CHAT_UNATTENDED: Definition(
+        "Nobody attends the chat", "a conversation opens, and no agent ever says anything", NoParameters
+    ),
+    Fault.CALLBACK_FORM: Definition(
+        "The home page offers to call people back (November 2022)",
+        "a form on the home page; one that does not work comes back empty, status 200",
+        CallbackForm,
     ),
 }
 
@@ -218,6 +242,17 @@ class Faults:
         """What the website's notice is like; None if there is none."""
         banner = self._on.get((Fault.BANNER, ""))
         return banner if isinstance(banner, Banner) else None
+
+    @property
+    def callback_form(self) -> CallbackForm | None:
+        """What the form to be called back is like; None if there is none."""
+        form = self._on.get((Fault.CALLBACK_FORM, ""))
+        return form if isinstance(form, CallbackForm) else None
+
+    def holds_messages_of(self, message_system: str) -> bool:
+        """Tell whether return messages of one of customs' message systems do not come."""
+        held = self._on.get((Fault.RETURN_MESSAGES_HELD, ""))
+        return isinstance(held, MessagesHeld) and held.messages in {"all", message_system}
 
     @property
     def platform_is_down(self) -> bool:

@@ -31,10 +31,33 @@ PREFIXES = {
     "staff-login": "/staff",
     "internal-pages": "/staff/intranet",
     "generic-platform": "/platform",
+    "belastingdienst-app": "/app",
+    "bank-tax": "/bank-tax",
+    "vat-ecommerce": "/vat-ecommerce",
+    "callback": "/callback",
+    "chat": "/chat",
 }
 """Path prefix of every system that the replica plays; the same as in `config/environments/local.yaml`."""
 
 SYSTEMS = tuple(PREFIXES)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSystem:
+    """One of customs' message systems: the message in return, and the number that it brings."""
+
+    answer: str
+    number: str
+
+
+MESSAGE_SYSTEMS = {
+    "ecs": MessageSystem("IE528", "mrn"),
+    "ics": MessageSystem("IE328", "mrn"),
+    "ics2": MessageSystem("IE3R01", "mrn"),
+    "ncts": MessageSystem("IE028", "mrn"),
+    "emcs": MessageSystem("IE801", "arc"),
+}
+"""Export, entry (old and new), transit, excise goods under way (2022-12-douane-communication-protocol)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +93,7 @@ def ports_beside(port: int) -> dict[Leg, int]:
     return {leg: port + above if port else 0 for leg, above in ((Leg.CARRIER, 10), (Leg.PLATFORM, 11))}
 
 
-Handler = Callable[[web.BaseRequest], Awaitable[web.Response]]
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)

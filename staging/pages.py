@@ -74,10 +74,19 @@ def banner_en(update: datetime) -> str:
     )
 
 
-def website_pages(nl: str = "", en: str = "") -> dict[str, bytes]:
-    """Return every page of the website by path, with the notice of its language if there is one."""
+def callback_form() -> str:
+    """Return the form by which one asks to be called back."""
+    return (
+        '<form id="callback" method="post" action="/callback/request">\n<h2>Wilt u gebeld worden?</h2>\n'
+        '<input type="hidden" name="subject" value="storing">\n'
+        '<label>Telefoonnummer <input type="tel" name="phone" required></label>\n<button>Bel mij</button>\n</form>\n'
+    )
+
+
+def website_pages(nl: str = "", en: str = "", form: str = "") -> dict[str, bytes]:
+    """Return every page of the website by path, with the notice of its language and the form if there is one."""
     return {
-        "/": page("Belastingdienst", nl + _HOME_NL, navigation=_NAVIGATION_NL),
+        "/": page("Belastingdienst", nl + form + _HOME_NL, navigation=_NAVIGATION_NL),
         "/storingen": page("Storingen bij de Belastingdienst", nl or _QUIET_NL, navigation=_NAVIGATION_NL),
         "/toeslagen": page("Toeslagen", _ALLOWANCES, navigation=_NAVIGATION_NL),
         "/douane": page("Douane", _CUSTOMS, navigation=_NAVIGATION_NL),

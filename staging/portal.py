@@ -11,7 +11,7 @@ from staging.answers import Refused, json_answer, page_answer, read_json, text
 from staging.digid import DIGID
 from staging.layout import Route
 from staging.pages import OVERVIEW_PAGE, receipt_page
-from staging.returns import Returns, TaxReturn
+from staging.returns import Returns, shown
 from staging.sessions import Sessions
 from staging.settings import Settings
 
@@ -45,7 +45,7 @@ class Portal:
         return page_answer(OVERVIEW_PAGE)
 
     async def _open_return(self, request: web.BaseRequest) -> web.Response:
-        return _shown(self.returns.open(self._sessions.who(request), self._clock()))
+        return json_answer(shown(self.returns.open(self._sessions.who(request), self._clock())))
 
     async def _save_draft(self, request: web.BaseRequest) -> web.Response:
         bsn, data = self._sessions.who(request), await read_json(request)
@@ -54,7 +54,7 @@ class Portal:
             raise Refused(400, "bad_request", "Het veld 'amounts' ontbreekt.")
         draft = self.returns.find(bsn, text(data, "return"), self._clock())
         draft.save(changes)
-        return _shown(draft)
+        return json_answer(shown(draft))
 
     async def _sign(self, request: web.BaseRequest) -> web.Response:
         bsn, data = self._sessions.who(request), await read_json(request)
@@ -75,7 +75,3 @@ class Portal:
         if not submitted.receipt:
             raise Refused(404, "no_receipt", "Deze aangifte is nog niet verzonden.")
         return page_answer(receipt_page(submitted.receipt))
-
-
-def _shown(tax_return: TaxReturn) -> web.Response:
-    return json_answer({"return": tax_return.id, "version": tax_return.version, "amounts": tax_return.amounts})

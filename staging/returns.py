@@ -72,6 +72,11 @@ def pre_filled(bsn: str) -> TaxReturn:
     return TaxReturn(secrets.token_urlsafe(12), bsn, amounts)
 
 
+def shown(tax_return: TaxReturn) -> dict[str, Any]:
+    """Return what its owner sees of a return, as plain data."""
+    return {"return": tax_return.id, "version": tax_return.version, "amounts": tax_return.amounts}
+
+
 class Returns:
     """All returns of the last while: one draft for each citizen, and what was submitted by its id."""
 

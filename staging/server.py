@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -23,8 +24,12 @@ def raise_file_limit() -> int:
 
 
 @asynccontextmanager
-async def listening(replica: Replica, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
+async def listening(
+    replica: Replica, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
     """Serve the replica and yield its URL; port 0 takes a free one. Raises `OSError` if the port is taken.
+
+    With `tls` it speaks HTTPS alone, and asks for a client's certificate if that says so.
 
     aiohttp's low-level server calls the one handler directly; its router and middlewares would cost a third of the
     requests per second and find the same handler.
@@ -33,8 +38,10 @@ async def listening(replica: Replica, host: str = "127.0.0.1", port: int = 0) ->
     runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port, backlog=_BACKLOG).start()
+        await web.TCPSite(runner, host, port, backlog=_BACKLOG, ssl_context=tls).start()
         address, bound = runner.addresses[0][:2]
-        yield f"http://[{address}]:{bound}" if ":" in address else f"http://{address}:{bound}"
+        shown = f"[{address}]" if ":" in address else address
+        yield f"{'https' if tls else 'http'}://{shown}:{bound}"
     finally:
         await runner.cleanup()
+        await replica.close()

@@ -35,6 +35,8 @@ class Settings:
     return_message_delay: float = 0.2
     """From a customs declaration to its return message."""
     declaration_lifetime: float = 3600.0
+    chat_delay: float = 0.2
+    """Until an agent greets or answers."""
     most_calls: int = 50
     """On one leg of the phone lines at a time: every probe of every line, and as many again that were not hung up."""
 

@@ -22,11 +22,10 @@ from staging.settings import Settings
 LOGIN, PAGES, PLATFORM = "staff-login", "internal-pages", "generic-platform"
 _INTRANET = page("Douanenet en intranet", "<p>Werkinstructies, berichten en het rooster.</p>\n")
 _FRONT = page("Personeel", "<p>Log in met uw medewerkersnummer.</p>\n")
-_STUCK = Refused(503, "platform_stuck", "Het platform is niet beschikbaar.")
 
 
 class Staff:
-    """Employees have the numbers and passwords of the test accounts."""
+    """Employees who are logged in. They have the numbers and passwords of the test accounts."""
 
     def __init__(self, settings: Settings, faults: Faults, clock: Callable[[], float]) -> None:
         self._faults = faults
@@ -67,4 +66,4 @@ class Staff:
 
     def _needs_platform(self) -> None:
         if self._faults.is_on(Fault.PLATFORM_STUCK):
-            raise _STUCK
+            raise Refused(503, "platform_stuck", "Het platform is niet beschikbaar.")

@@ -12,9 +12,9 @@ from aiohttp import web
 
 from config.hours import ZONE
 from staging.answers import page_answer
-from staging.faults import Banner, Fault, Faults
+from staging.faults import Banner, CallbackForm, Fault, Faults
 from staging.layout import PREFIXES, Handler, Route
-from staging.pages import banner_en, banner_nl, website_pages
+from staging.pages import banner_en, banner_nl, callback_form, website_pages
 
 
 class Website:
@@ -23,6 +23,7 @@ class Website:
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
         self._banner: Banner | None = None
+        self._form: CallbackForm | None = None
         self._pages = self._quiet = website_pages()
 
     def routes(self) -> Iterable[Route]:
@@ -33,9 +34,10 @@ class Website:
 
     def _handler(self, path: str) -> Handler:
         async def show(_: web.BaseRequest) -> web.Response:
-            banner = self._faults.banner
-            if banner is not self._banner:
-                self._banner, self._pages = banner, _announcing(banner) if banner else self._quiet
+            banner, form = self._faults.banner, self._faults.callback_form
+            if banner is not self._banner or form is not self._form:
+                self._banner, self._form = banner, form
+                self._pages = _rendered(banner, form is not None) if banner or form else self._quiet
             return page_answer(self._pages[path])
 
         return show
@@ -45,9 +47,12 @@ class Website:
         return web.Response(status=301, headers={"Location": PREFIXES["website"] + page})
 
 
-def _announcing(banner: Banner) -> dict[str, bytes]:
-    """Return the pages with the notice; its next update is announced from now."""
+def _rendered(banner: Banner | None, with_form: bool) -> dict[str, bytes]:
+    """Return the pages with the notice, its next update announced from now, and with the form to be called back."""
+    form = callback_form() if with_form else ""
+    if banner is None:
+        return website_pages(form=form)
     update = datetime.now(ZONE) + timedelta(minutes=banner.minutes)
     nl = banner_nl(update) if banner.languages != "en" else ""
     en = banner_en(update) if banner.languages != "nl" else ""
-    return website_pages(nl, en)
+    return website_pages(nl, en, form)

@@ -40,7 +40,7 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     folder = Path(request.path).parent / "golden"
 
     def compare(name: str, text: str) -> None:
-        path = folder / name
+        path = (folder / name).resolve()  # also from a room without goldens to docs
         if request.config.getoption("--update-golden"):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")

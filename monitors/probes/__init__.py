@@ -20,7 +20,19 @@ from typing import Protocol
 
 from config import Configuration, Probe
 from journeys import Identities, JourneyFailed, Reason
-from monitors.probes import ari_call, banner, call, certificate, dns, http, journey, message, redirect, sip_options
+from monitors.probes import (
+    ari_call,
+    banner,
+    call,
+    certificate,
+    dns,
+    http,
+    journey,
+    message,
+    redirect,
+    sip_options,
+    websocket,
+)
 from monitors.probes.outcome import Exchange, Memory, Outcome, Target, Track, Undecided
 from monitors.probes.phone.desk import Desk
 from monitors.verdict import Cause, Fail, Pass, Unknown, Verdict, Window
@@ -46,6 +58,7 @@ KINDS: Mapping[str, Kind] = {
     "http": http,
     "journey": journey,
     "message": message,
+    "websocket": websocket,
     "certificate": certificate,
     "redirect": redirect,
     "banner": banner,

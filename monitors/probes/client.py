@@ -55,7 +55,7 @@ async def walk(
     are. Raises `JourneyFailed`, or `Undecided` for trouble in the prober's own network.
     """
     with closing(journey):
-        async with _session(environment.tls, family, track) as session:
+        async with session_of(environment.tls, family, track) as session:
             browser = _Browser(session, environment, track, family, follow)
             resume: Resume = partial(next, journey)
             while True:
@@ -85,13 +85,16 @@ async def _perform(action: Action, journey: Journey, browser: _Browser) -> Resum
     return partial(journey.send, None)
 
 
-def _session(tls: Tls, family: socket.AddressFamily, track: Track) -> aiohttp.ClientSession:
+def session_of(
+    tls: Tls, family: socket.AddressFamily, track: Track, *middlewares: aiohttp.ClientMiddlewareType
+) -> aiohttp.ClientSession:
+    """Return what one run connects with; whoever asks for it closes it."""
     return aiohttp.ClientSession(
         connector=_Connector(tls, family, track),
         cookie_jar=aiohttp.CookieJar(unsafe=True),  # unsafe: keeps the cookies of hosts that are IP addresses
         headers={"User-Agent": USER_AGENT},
         timeout=_NO_TIMEOUT,
-        middlewares=(_no_second_attempt,),
+        middlewares=(*middlewares, _no_second_attempt),
         trust_env=False,
     )
 

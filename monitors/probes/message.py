@@ -3,7 +3,7 @@
 A system that accepts and never answers is down (2022-12-douane-communication-protocol: unavailable is when the trade
 cannot submit declarations *or* cannot receive the return messages). So a run passes when the return message to its
 own submission is there. Those that have not come are remembered: each later run asks for the oldest of them first, so
-that the age of the oldest unanswered message is known.
+that the age of the oldest unanswered message is known. Messages that are delivered are looked for in the mailbox.
 """
 
 from __future__ import annotations
@@ -11,14 +11,17 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Generator
+from contextlib import AsyncExitStack
+from http import HTTPStatus
 from typing import Any
 
 from config import MessageProbe, Probe
-from config.probes import REFERENCE
+from config.probes import ADDRESS, REFERENCE
 from journeys import Journey, JourneyFailed, Reason, Request, Response, Wait, check
 from journeys.core import Action
 from monitors.probes.client import walk
 from monitors.probes.lookup import only
+from monitors.probes.mailbox import Mailbox, opened
 from monitors.probes.outcome import Memory, Target, Track
 from monitors.probes.reasons import PAGE
 
@@ -41,19 +44,28 @@ def steps(probe: Probe) -> tuple[str, ...]:  # noqa: ARG001 - the same for each 
 async def run(target: Target, track: Track, number: int) -> None:  # noqa: ARG001 - a message has a number of its own
     """Return when the return message is there. Raises `JourneyFailed` and `Undecided`."""
     assert isinstance(target.probe, MessageProbe)
-    exchange = _Exchange(target, target.probe, track, f"PW{secrets.token_hex(9).upper()}")
-    await walk(exchange.journey(), target.environment, track, family=only(target.probe.families))
+    reference = f"PW{secrets.token_hex(9).upper()}"
+    async with AsyncExitStack() as stack:
+        port = target.environment.deliveries.port
+        mailbox = await stack.enter_async_context(opened(port)) if target.probe.push else None
+        exchange = _Exchange(target, target.probe, track, reference, mailbox)
+        await walk(exchange.journey(), target.environment, track, family=only(target.probe.families))
 
 
 class _Exchange:
     """One submission and its return; `reference` is its number, which no other message ever had."""
 
-    def __init__(self, target: Target, probe: MessageProbe, track: Track, reference: str) -> None:
+    def __init__(
+        self, target: Target, probe: MessageProbe, track: Track, reference: str, mailbox: Mailbox | None
+    ) -> None:
         self._system = target.system
         self._probe = probe
         self._track = track
         self._reference = reference
         self._memory: Memory = target.memory
+        self._mailbox = mailbox
+        self._address = (target.environment.deliveries.address or mailbox.address) if mailbox else ""
+        self._pending = probe.pending if mailbox is None else [HTTPStatus.NO_CONTENT]
         self._within = min(probe.answer_within, PATIENCE * target.timeout)
 
     def journey(self) -> Journey:
@@ -61,18 +73,26 @@ class _Exchange:
         yield from self._settle()
         submitted, since = time.time(), self._track.elapsed
         probe = self._probe
-        body = probe.body.replace(REFERENCE, self._reference).encode()
+        body = self._filled(probe.body).encode()
         response: Response = yield Request(SUBMIT, self._system, probe.submit, "POST", body, probe.content_type)
         check(response, SUBMIT, statuses=probe.accepted)
+        for text in probe.acknowledged:
+            check(response, SUBMIT, statuses=probe.accepted, contains=self._filled(text))
         self._memory.unanswered[self._reference] = submitted
-        yield from self._wait(since)
-        del self._memory.unanswered[self._reference]
+        try:
+            yield from self._wait(since)
+        finally:
+            self._settle_delivered()
+        self._memory.unanswered.pop(self._reference, None)
+
+    def _filled(self, text: str) -> str:
+        return text.replace(REFERENCE, self._reference).replace(ADDRESS, self._address)
 
     def _wait(self, since: float) -> Generator[Action, Any, None]:
         """Ask until the return is there; it must be the right one. Raises `JourneyFailed`."""
         while True:
             response = yield from self._ask(self._reference)
-            if response.status not in self._probe.pending:
+            if response.status not in self._pending:
                 break
             left = self._within - (self._track.elapsed - since)
             if left <= 0:
@@ -83,7 +103,7 @@ class _Exchange:
     def _check(self, response: Response) -> None:
         check(response, RETURN)
         for text in self._probe.contains:
-            check(response, RETURN, contains=text.replace(REFERENCE, self._reference))
+            check(response, RETURN, contains=self._filled(text))
 
     def _settle(self) -> Generator[Action, Any, None]:
         """Ask for the messages that earlier runs were left waiting for, the oldest first; what fails is asked again."""
@@ -100,6 +120,17 @@ class _Exchange:
                 return
             del unanswered[reference]
 
+    def _settle_delivered(self) -> None:
+        """Strike off every message that was delivered while this run listened, also those of earlier runs."""
+        if self._mailbox is not None:
+            for reference in list(self._memory.unanswered):
+                if self._mailbox.find(reference).status == HTTPStatus.OK:
+                    del self._memory.unanswered[reference]
+
     def _ask(self, reference: str) -> Generator[Action, Any, Response]:
+        if self._mailbox is not None:
+            self._track.at(RETURN)
+            return self._mailbox.find(reference)
+        assert self._probe.answer is not None
         response: Response = yield Request(RETURN, self._system, self._probe.answer.replace(REFERENCE, reference))
         return response

@@ -94,8 +94,8 @@ def test_other_commands_stop_at_an_invalid_configuration(house, capsys):
     """With the same lines and exit code 1."""
     assert load_or_exit(house.root).systems
     house.change(ENVIRONMENT_FILE, "title: ", "tilte: ")
-    keys = "one of: accounts, allow, asterisks, call_interval, call_register, endpoints, notices, probe_interval, "
-    keys += "references, secrets, source_addresses, title, tls, trunks"
+    keys = "one of: accounts, allow, asterisks, call_interval, call_register, deliveries, endpoints, notices, "
+    keys += "probe_interval, references, secrets, source_addresses, title, tls, trunks"
     with pytest.raises(typer.Exit) as left:
         load_or_exit(house.root)
     assert left.value.exit_code == Exit.NO

@@ -33,6 +33,12 @@ def test_files_are_named_relative_to_the_configuration(house):
     [
         ("tls: {certificate: me.pem}", "tls.key", "the default null", "both certificate and key, or neither"),
         ("tls: {key: me.key}", "tls.certificate", "the default null", "both certificate and key, or neither"),
+        (
+            "deliveries: {address: https://prober.example}",
+            "deliveries.port",
+            "the default 0",
+            "the port to which the address leads",
+        ),
         ("tls: {authorities: ''}", "tls.authorities", '""', "the path of a file"),
         ("tls: {authorities: [a.pem]}", "tls.authorities", "a list", "the path of a file"),
         ("tls: {ca: a.pem}", "tls.ca", 'the unknown key "ca"', "one of: authorities, certificate, key"),

@@ -127,10 +127,26 @@ def test_every_journey_is_registered_with_its_steps() -> None:
     """The names that campaigns and probes use."""
     assert list(definitions()) == [
         "activate-app",
+        "change-allowance",
+        "change-mandate",
+        "chat",
         "enter-waiting-room",
+        "file-bank-tax",
+        "file-joint-return",
         "file-return",
+        "file-vat-ecommerce",
+        "file-vat-return",
+        "log-in-as-employee",
         "log-in-with-app",
+        "log-in-with-eherkenning",
+        "log-in-with-eidas",
         "log-in-with-sms",
+        "open-internal-page",
+        "pay",
+        "read-customs-news",
+        "request-callback",
+        "submit-declaration",
+        "view-declarations",
         "visit-website",
     ]
     assert all(len(set(known.steps)) == len(known.steps) > 0 for known in definitions().values())

@@ -40,3 +40,12 @@ def test_an_announced_disruption_stops_only_the_watchful() -> None:
     with pytest.raises(JourneyFailed) as caught:
         visit(HOME + NOTICE, NOTICE, watchful=True)
     assert caught.value.reason is Reason.DISRUPTION_ANNOUNCED
+
+
+async def test_the_trade_reads_the_helpdesk_s_page() -> None:
+    """One page; another one in its place is no news."""
+    async with running_replica() as replica:
+        assert await walk("read-customs-news", replica.url, someone(watchful=True)) == ["helpdesk-page"]
+    with pytest.raises(JourneyFailed) as caught:
+        walk_by_hand("read-customs-news", someone(), {"helpdesk-page": (200, HOME)})
+    assert (caught.value.reason, caught.value.step) == (Reason.CONTENT_MISSING, "helpdesk-page")

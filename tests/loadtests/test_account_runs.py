@@ -19,7 +19,7 @@ import pytest
 import yaml
 from aiohttp import web
 
-from journeys import Identities
+from journeys import Account, Identities
 from tests.conftest import ROOT
 from tests.waiting import LONG
 
@@ -139,7 +139,7 @@ def accounts(count: int, seed: int = 3) -> str:
     """Return a pool of so many accounts."""
     identities = Identities(seed)
     lines = [",".join(identities.account(number)) for number in range(count)]
-    return "\n".join(["bsn,password,app,pin", *lines]) + "\n"
+    return "\n".join([",".join(Account._fields), *lines]) + "\n"
 
 
 def summary_of(process: subprocess.Popen[str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 import piekwacht
 from config import ConfigError
 from config.commands import Exit
-from journeys import Identities
+from journeys import Account, Identities
 from loadtests.accounts import Pool, check_enough, needing, pool_of, read_pool
 from loadtests.lending import NOBODY, Lending
 from loadtests.plan import Plan, PlanError
@@ -18,9 +18,10 @@ from tests.crowd import greet, plan, registered
 
 GOOD = "bsn,password,app,pin\n999990019,hunter2,phone-1,12345\n999990020,hunter3,phone-2,54321\n"
 
-NO_ACCOUNT = "1: found no account, expected at least one, below the header bsn,password,app,pin"
-NO_COLUMNS = "1: found a header without bsn, password, app, pin, expected the columns bsn,password,app,pin"
-OTHER_COLUMNS = "1: found other columns, or one twice, expected the columns bsn,password,app,pin"
+COLUMNS = "bsn,password,app,pin,partner_app,partner_pin"
+NO_ACCOUNT = f"1: found no account, expected at least one, below the header {COLUMNS}"
+NO_COLUMNS = f"1: found a header without bsn, password, app, pin, expected the columns {COLUMNS}"
+OTHER_COLUMNS = f"1: found other columns, or one twice, expected the columns {COLUMNS}"
 MANY_MISTAKES = """\
 bsn,password,app,pin
 99999001,hunter2,a,1
@@ -51,7 +52,7 @@ def test_accounts_are_read_in_their_order(read):
     """Columns may stand in any order; blank lines, a byte order mark and other line ends do no harm."""
     pool = read(GOOD)
     assert [account.bsn for account in pool.accounts] == ["999990019", "999990020"]
-    assert pool.accounts[0] == ("999990019", "hunter2", "phone-1", "12345")
+    assert pool.accounts[0] == ("999990019", "hunter2", "phone-1", "12345", "", "")
     other = "\ufeffpin,bsn,app,password\r\n\r\n12345,999990019,phone-1,hunter2\r\n54321,999990020,phone-2,hunter3\r\n"
     assert read(other) == pool
     assert read(other).digest == pool.digest
@@ -127,7 +128,7 @@ def planned(
     """Plan citizens, evenly, with a pool of so many accounts."""
     identities = Identities(7)
     lines = [",".join(identities.account(number)) for number in range(accounts)]
-    monkeypatch.setenv("POOL", "\n".join(["bsn,password,app,pin", *lines]))
+    monkeypatch.setenv("POOL", "\n".join([",".join(Account._fields), *lines]))
     environment = {"secrets": {"pool": "env:POOL"}, "accounts": {"secret": "pool", **settings}}
     return plan("http://127.0.0.1:9", citizens=citizens, seconds=seconds, environment=environment)
 

@@ -14,7 +14,7 @@ from loadtests.results import Results
 from loadtests.verdict import Outcome
 from tests.loadtests.runs import plan, results, second
 
-MOST_SERIES = 2000
+MOST_SERIES = 2500
 
 
 def families(the_plan: Plan, found: Results, outcome: Outcome | None = None) -> dict[str, Metric]:

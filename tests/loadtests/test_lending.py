@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from journeys import Citizen, Identities, Journey, Think
+from journeys import Account, Citizen, Identities, Journey, Think
 from journeys.core import fetch
 from loadtests.accounts import pool_of
 from loadtests.engine import Engine
@@ -77,7 +77,7 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, object]]:
 
     def make(count: int, **settings: object) -> dict[str, object]:
         lines = [",".join(IDENTITIES.account(number)) for number in range(count)]
-        monkeypatch.setenv("POOL", "\n".join(["bsn,password,app,pin", *lines]))
+        monkeypatch.setenv("POOL", "\n".join([",".join(Account._fields), *lines]))
         return {"secrets": {"pool": "env:POOL"}, "accounts": {"secret": "pool", **settings}}
 
     return make

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -66,9 +68,7 @@ def test_a_stream_without_arrivals_is_shown_too(configuration):
     campaign = configuration.campaigns["aangifte-2023-03-01"]
     day = campaign.days["march-2023"]
     quiet = campaign.model_copy(update={"days": {"quiet": day.model_copy(update={"totals": {"visits": 5000.0}})}})
-    plan = make_plan(configuration, "smoke", "local", end="01:00").model_copy(
-        update={"campaign": quiet, "day": "quiet"}
-    )
+    plan = make_plan(replace(configuration, campaigns={"quiet": quiet}), "quiet", "local", end="01:00")
     text = printed(lambda console: shape_view.show(plan, console))
     assert "100 %" in text
     assert "0 %" in text

@@ -203,13 +203,13 @@ async def test_a_fault_is_told_when_it_comes_and_when_it_goes(tmp_path: Path) ->
                 await monitor.printed(rf"{name} +passes")
             replica.switch_on(Fault.APP_UNGUARDED)
             told = await monitor.printed(r"(\S+)  login-app +FAILS: waiting_room_bypassed at join-queue")
-            during = await monitor.counting(lambda counters: len(bypassed(counters)) >= 3)
+            during = await monitor.counting(lambda counters: len(bypassed(counters)) >= 4)
             replica.replica.faults.clear()
             await monitor.printed(r"login-app +passes", after=len(monitor.lines))
             assert await monitor.end(signal.SIGINT) == 0
     assert re.fullmatch(r"\d\d:\d\d:\d\d", told[1])
     assert monitor.lines[-1].endswith("stop: Stopped; the record is complete.")
-    assert bypassed(during) == {"waiting-room-app", "login-app", "file-return"}
+    assert bypassed(during) == {"waiting-room-app", "login-app", "file-return", "file-joint-return"}
 
 
 def bypassed(counters: Series) -> set[str]:

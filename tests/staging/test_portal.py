@@ -58,7 +58,7 @@ async def test_nothing_without_a_session() -> None:
     """Every page of the portal answers 401 to a browser that is not logged in, also with an invented cookie."""
     async with running_replica() as replica, browser() as session:
         desk = Desk(session, replica)
-        for headers in ({}, {"Cookie": "portal=invented"}):
+        for headers in ({}, {"Cookie": "mijn-belastingdienst=invented"}):
             for method, path in (
                 ("GET", "/"),
                 ("GET", "/return"),

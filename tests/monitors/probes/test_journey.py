@@ -30,6 +30,7 @@ from monitors.probes.client import walk
 from monitors.probes.outcome import Track
 from monitors.verdict import Cause, Fail, Pass, Unknown, Verdict
 from staging.faults import Fault
+from staging.layout import MESSAGE_SYSTEMS
 from tests.monitors.listeners import aim, answering, environment, journey_probe, page
 from tests.monitors.probes.phone.test_line_faults import SEEN as BY_TELEPHONE
 from tests.replica import RunningReplica, running_replica
@@ -66,6 +67,20 @@ LATENCY = 2.0
 TIGHT = {"timeout": 1.9 * LATENCY, "limit": 0.5 * LATENCY}
 """One late answer is too slow, two are a timeout: in between lies nearly as much time as the latency."""
 
+BY_APP = ("login-app", "file-return", "file-joint-return", "change-mandate", "change-allowance")
+BY_BROKER = (
+    "login-eherkenning",
+    "login-eidas",
+    "file-vat-return",
+    "file-bank-tax",
+    "file-vat-ecommerce",
+    "view-declarations",
+)
+"""Who logs in with the DigiD app, and who as a company or with eIDAS."""
+
+HURRY = {Fault.ADDED_LATENCY: {"website": TIGHT}, Fault.CHAT_UNATTENDED: {"chat": TIGHT}}
+"""Faults that show as a timeout: the probes of the system that is hit have less time."""
+
 # Of each fault: its parameters, and every probe of the estate that must not pass, with reason and step.
 SEEN: list[tuple[Fault, dict[str, Any], dict[str, tuple[Reason, str]]]] = [
     (
@@ -87,19 +102,17 @@ SEEN: list[tuple[Fault, dict[str, Any], dict[str, tuple[Reason, str]]]] = [
         {"system": "access-service", "share": 1.0},
         {
             "access-service": (Reason.UNEXPECTED_STATUS, "request"),
-            "login-app": (Reason.UNEXPECTED_STATUS, "open-login"),
             "login-sms": (Reason.UNEXPECTED_STATUS, "open-login"),
-            "file-return": (Reason.UNEXPECTED_STATUS, "open-login"),
+            **dict.fromkeys((*BY_APP, *BY_BROKER), (Reason.UNEXPECTED_STATUS, "open-login")),
         },
     ),
     (
         Fault.CONNECTION_LIMIT,
         {"connections": 0},
         {
-            "login-app": (Reason.CONNECTION_RESET, "start-app"),
             "login-sms": (Reason.CONNECTION_RESET, "start-sms"),
             "activate-app": (Reason.CONNECTION_RESET, "start-activation"),
-            "file-return": (Reason.CONNECTION_RESET, "start-app"),
+            **dict.fromkeys(BY_APP, (Reason.CONNECTION_RESET, "start-app")),
         },
     ),
     (
@@ -109,6 +122,7 @@ SEEN: list[tuple[Fault, dict[str, Any], dict[str, tuple[Reason, str]]]] = [
             "waiting-room-app": (Reason.WAITING_ROOM_BYPASSED, "join-queue"),
             "login-app": (Reason.WAITING_ROOM_BYPASSED, "join-queue"),
             "file-return": (Reason.WAITING_ROOM_BYPASSED, "join-queue"),
+            "file-joint-return": (Reason.WAITING_ROOM_BYPASSED, "join-queue"),
         },
     ),
     (Fault.BANNER, {}, {"visit-website": (Reason.DISRUPTION_ANNOUNCED, "home")}),
@@ -129,8 +143,36 @@ SEEN: list[tuple[Fault, dict[str, Any], dict[str, tuple[Reason, str]]]] = [
         },
     ),
     (Fault.REDIRECT_ASTRAY, {}, {"toeslagen-redirect": (Reason.UNEXPECTED_REDIRECT, "hop-1")}),
-    (Fault.RETURN_MESSAGES_HELD, {}, {"declaration": (Reason.RETURN_MESSAGE_MISSING, "return")}),
+    (
+        Fault.RETURN_MESSAGES_HELD,
+        {},
+        {f"{each}-declaration": (Reason.RETURN_MESSAGE_MISSING, "return") for each in MESSAGE_SYSTEMS},
+    ),
+    *(
+        (
+            Fault.RETURN_MESSAGES_HELD,
+            {"messages": each},
+            {f"{each}-declaration": (Reason.RETURN_MESSAGE_MISSING, "return")},
+        )
+        for each in MESSAGE_SYSTEMS
+    ),
     (Fault.MAINTENANCE_PAGE, {}, {"file-return": (Reason.MAINTENANCE_PAGE, "open-portal")}),
+    (
+        Fault.PLATFORM_STUCK,
+        {},
+        {
+            "generic-platform": (Reason.UNEXPECTED_STATUS, "request"),
+            "staff-login": (Reason.UNEXPECTED_STATUS, "log-in"),
+            "internal-page": (Reason.UNEXPECTED_STATUS, "log-in"),
+        },
+    ),
+    (Fault.CHAT_UNATTENDED, {}, {"chat-conversation": (Reason.TIMEOUT, "greeting")}),
+    (Fault.CALLBACK_FORM, {}, {}),
+    (
+        Fault.CALLBACK_FORM,
+        {"works": False},
+        {"callback-request": (Reason.CONTENT_MISSING, "request-callback")},
+    ),
 ]
 
 
@@ -148,7 +190,7 @@ async def test_each_fault_is_seen_with_its_reason_and_nowhere_else(
     """The probes that meet the fault say why and at which step; all others pass; afterwards every probe passes."""
     async with running_replica() as replica:
         replica.switch_on(fault, **parameters)
-        during = await look(configuration, replica, {parameters["system"]: TIGHT} if "seconds" in parameters else None)
+        during = await look(configuration, replica, HURRY.get(fault))
         replica.replica.faults.switch_off(fault)
         after = await look(configuration, replica)
     assert {name: gist(verdict) for name, verdict in during.items() if verdict != Pass()} == expected
@@ -328,8 +370,8 @@ async def test_a_journey_is_closed_when_it_is_cut_off() -> None:
 def test_probes_are_other_people_than_load_tests(configuration: Configuration) -> None:
     """The identities of probes and of load tests never meet, and vantage points have orders of their own."""
     load, here, there = Identities(1), *(targets(configuration, "local", name)[0].identities for name in ("a", "b"))
-    numbers = {here.bsn(number) for number in range(RESERVED)}
-    assert len(numbers) == RESERVED
+    numbers = {here.bsn(number) for number in range(len(here))}
+    assert len(numbers) == RESERVED * 9 // 10
     assert not numbers & {load.bsn(number) for number in range(len(load))}
     assert [here.bsn(number) for number in range(5)] != [there.bsn(number) for number in range(5)]
 
@@ -347,12 +389,12 @@ def test_an_environment_replaces_intervals_and_the_rest_shrinks(configuration: C
 def test_a_probe_keeps_its_memory_when_the_configuration_is_read_again(configuration: Configuration) -> None:
     """What is unanswered stays so; a new probe begins with nothing."""
     first = targets(configuration, "local", "test")
-    [declaration] = [target for target in first if target.name == "declaration"]
+    [declaration] = [target for target in first if target.name == "ecs-declaration"]
     declaration.memory.unanswered["PW1"] = 5.0
     again = {target.name: target.memory for target in targets(configuration, "local", "test", before=first)}
-    assert again["declaration"] is declaration.memory
+    assert again["ecs-declaration"] is declaration.memory
     anew = {target.name: target.memory for target in targets(configuration, "local", "test")}
-    assert not anew["declaration"].unanswered
+    assert not anew["ecs-declaration"].unanswered
 
 
 def test_a_confirmed_probe_leaves_time_for_the_confirmation(configuration: Configuration) -> None:

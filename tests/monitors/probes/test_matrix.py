@@ -25,8 +25,10 @@ OWN = {
     Fault.BANNER: ("visit-website", Reason.DISRUPTION_ANNOUNCED),
     Fault.REDIRECT_ASTRAY: ("toeslagen-redirect", Reason.UNEXPECTED_REDIRECT),
     Fault.MAINTENANCE_PAGE: ("file-return", Reason.MAINTENANCE_PAGE),
-    Fault.RETURN_MESSAGES_HELD: ("declaration", Reason.RETURN_MESSAGE_MISSING),
+    Fault.RETURN_MESSAGES_HELD: ("ics2-declaration", Reason.RETURN_MESSAGE_MISSING),
     Fault.PLATFORM_STUCK: ("generic-platform", Reason.UNEXPECTED_STATUS),
+    Fault.CALLBACK_FORM: ("callback-request", Reason.CONTENT_MISSING),
+    Fault.CHAT_UNATTENDED: ("chat-conversation", Reason.TIMEOUT),
 }
 """What a fault without a choice of system must be seen by, and as what."""
 
@@ -37,13 +39,24 @@ SYSTEM_OF = {
     Fault.MAINTENANCE_PAGE: "mijn-belastingdienst",
     Fault.RETURN_MESSAGES_HELD: "customs-messages",
     Fault.PLATFORM_STUCK: "generic-platform",
+    Fault.CALLBACK_FORM: "callback",
+    Fault.CHAT_UNATTENDED: "chat",
 }
+
+PARAMETERS: Mapping[Fault, dict[str, Any]] = {
+    Fault.CALLBACK_FORM: {"works": False},
+    Fault.RETURN_MESSAGES_HELD: {"messages": "ics2"},
+}
+"""Of faults that hit nothing without, or more than one probe."""
+
+OPENED = {"callback": Fault.CALLBACK_FORM}
+"""What has to be there before a system can be hit: the form to be called back is not, but in an emergency."""
 
 
 def cases() -> Iterator[tuple[str, Fault, dict[str, Any], str]]:
     """Yield each fault with its parameters and the system that it hits."""
     for fault, system in SYSTEM_OF.items():
-        yield str(fault), fault, {}, system
+        yield str(fault), fault, PARAMETERS.get(fault, {}), system
     for system in PREFIXES:
         yield f"error-share {system}", Fault.ERROR_SHARE, {"system": system, "share": 1.0}, system
 
@@ -81,6 +94,8 @@ async def test_each_fault_is_seen_by_its_own_probe_and_by_nobody_it_does_not_con
         aimed = aim(configuration, replica.endpoints)
         assert {name for name, verdict in (await look(aimed)).items() if verdict != Pass()} == set()
         for name, fault, parameters, system in cases():
+            if fault is Fault.ERROR_SHARE and system in OPENED:
+                replica.switch_on(OPENED[system])
             replica.switch_on(fault, **parameters)
             seen = await look(aimed)
             replica.replica.faults.clear()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 import time
 
+import aiohttp
 import pytest
 from aiohttp import web
+from pydantic import ValidationError
 
 from config import MessageProbe
 from journeys import Reason
 from monitors.probes import Memory, Target, measure, steps_of
 from monitors.probes.message import FORGET_AFTER
-from monitors.verdict import Fail, Pass, Verdict
-from tests.monitors.listeners import aim, answering, environment, probe_of
+from monitors.verdict import Cause, Fail, Pass, Unknown, Verdict
+from tests.monitors.listeners import aim, answering, closed_port, environment, probe_of
 
 
 class Gateway:
@@ -48,6 +52,43 @@ def target_at(base: str, **fields: object) -> Target:
         "answer_within": "20s",
     }
     return aim(probe_of(MessageProbe, **{**known, **fields}), environment(base))
+
+
+class Deliverer:
+    """Takes messages and delivers the answer to each address `times` times; keeps every address that it was told."""
+
+    def __init__(self, *, times: int = 1, method: str = "POST", text: str = "accepted") -> None:
+        self.times, self.method, self.text = times, method, text
+        self.addresses: list[str] = []
+        self.submitted: list[str] = []
+        self.answers: list[int] = []
+
+    async def answer(self, request: web.Request) -> web.Response:
+        order = json.loads(await request.text())
+        self.addresses.append(order["to"])
+        self.submitted.append(order["lrn"])
+        await self.deliver(order["to"], f"{order['lrn']} {self.text}", self.times)
+        return web.Response(status=202, text=f"acknowledged {order['lrn']}")
+
+    async def deliver(self, address: str, text: str, times: int = 1) -> None:
+        async with aiohttp.ClientSession() as session:
+            for _ in range(times):
+                async with session.request(self.method, f"{address}/inbox", data=text) as answer:
+                    self.answers.append(answer.status)
+
+
+def pushing(base: str, deliveries: dict[str, object] | None = None, **fields: object) -> Target:
+    known: dict[str, object] = {
+        "submit": "/in",
+        "body": '{"lrn": "{reference}", "to": "{address}"}',
+        "acknowledged": ["acknowledged {reference}"],
+        "push": True,
+        "contains": ["{reference} accepted"],
+        "poll": "10ms",
+        "answer_within": "20s",
+    }
+    probe = probe_of(MessageProbe, **{**known, **fields})
+    return aim(probe, environment(base, deliveries=deliveries or {}))
 
 
 def gist(verdict: Verdict) -> tuple[str, str] | str:
@@ -161,3 +202,107 @@ async def test_a_gateway_that_is_down_fails_at_the_submission() -> None:
     verdict = (await measure(target, 0)).verdict
     assert gist(verdict) == (Reason.CONNECTION_REFUSED, "submit")
     assert list(target.memory.unanswered) == ["EARLIER"]
+
+
+async def test_a_submission_that_is_not_acknowledged_fails() -> None:
+    """The status is right and the words are not: no return message is waited for."""
+    deliverer = Deliverer()
+    async with answering(deliverer.answer) as base:
+        target = pushing(base, acknowledged=["registered {reference}"])
+        assert gist((await measure(target, 0)).verdict) == (Reason.CONTENT_MISSING, "submit")
+    assert target.memory.unanswered == {}
+
+
+async def test_a_return_message_may_be_delivered() -> None:
+    """It comes to an address of the run's own, more than once too; the next run has another, and nothing is left."""
+    deliverer = Deliverer(times=2)
+    async with answering(deliverer.answer) as base:
+        target = pushing(base)
+        assert [(await measure(target, 0)).verdict for _ in range(2)] == [Pass(), Pass()]
+    assert deliverer.answers == [200] * 4
+    assert all(address.startswith("http://127.0.0.1:") for address in deliverer.addresses)
+    assert target.memory.unanswered == {}
+
+
+@pytest.mark.parametrize(
+    ("deliverer", "verdict"),
+    [
+        (Deliverer(times=0), MISSING),
+        (Deliverer(method="GET"), MISSING),
+        (Deliverer(text="rejected"), (Reason.CONTENT_MISSING, "return")),
+    ],
+)
+async def test_a_delivery_must_be_the_right_one(deliverer: Deliverer, verdict: tuple[str, str]) -> None:
+    """None, one that is no delivery, and one with another message in it."""
+    async with answering(deliverer.answer) as base:
+        assert gist((await measure(pushing(base, answer_within="200ms"), 0)).verdict) == verdict
+
+
+async def test_a_delivery_for_another_run_is_not_this_one_s() -> None:
+    """What names another message is taken, and does not count."""
+    deliverer = Deliverer(times=0)
+
+    async def answer(request: web.Request) -> web.Response:
+        done = await deliverer.answer(request)
+        await deliverer.deliver(deliverer.addresses[-1], "PW00 accepted")
+        return done
+
+    async with answering(answer) as base:
+        assert gist((await measure(pushing(base, answer_within="200ms"), 0)).verdict) == MISSING
+    assert deliverer.answers == [200]
+
+
+async def test_a_late_delivery_is_struck_off() -> None:
+    """The message of an earlier run comes while a later one listens: nothing is unanswered any more."""
+    deliverer = Deliverer(times=0)
+    async with answering(deliverer.answer) as base:
+        target = pushing(base, answer_within="50ms")
+        assert gist((await measure(target, 0)).verdict) == MISSING
+        [late] = target.memory.unanswered
+
+    async def answer(request: web.Request) -> web.Response:
+        deliverer.times = 1
+        done = await deliverer.answer(request)
+        await deliverer.deliver(deliverer.addresses[-1], f"{late} accepted")
+        return done
+
+    async with answering(answer) as base:
+        again = pushing(base)
+        again.memory.unanswered[late] = time.time()
+        assert (await measure(again, 0)).verdict == Pass()
+    assert again.memory.unanswered == {}
+
+
+async def test_the_gateway_is_told_the_address_of_the_proxy() -> None:
+    """The listener has the port to which the proxy leads; runs at the same time share it, and give it back."""
+    port = closed_port()
+    deliverer = Deliverer(times=0)
+
+    async def answer(request: web.Request) -> web.Response:
+        done = await deliverer.answer(request)
+        for number in deliverer.submitted:
+            await deliverer.deliver(f"http://127.0.0.1:{port}", f"{number} accepted")
+        return done
+
+    async with answering(answer) as base:
+        target = pushing(base, {"port": port, "address": "https://prober.example/inbox"})
+        outcomes = await asyncio.gather(*(measure(target, number) for number in range(3)))
+    assert [outcome.verdict for outcome in outcomes] == [Pass()] * 3
+    assert set(deliverer.addresses) == {"https://prober.example/inbox"}
+    socket.create_server(("127.0.0.1", port)).close()
+
+
+async def test_a_prober_that_cannot_listen_says_nothing_of_the_gateway() -> None:
+    """The port is somebody else's: unknown."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        verdict = (await measure(pushing("http://127.0.0.1:1", {"port": port}), 0)).verdict
+    assert isinstance(verdict, Unknown)
+    assert verdict.cause is Cause.BROKEN_PROBE
+
+
+@pytest.mark.parametrize("fields", [{"push": False}, {"answer": "/out?lrn={reference}"}])
+def test_a_return_message_is_asked_for_or_delivered(fields: dict[str, object]) -> None:
+    """Neither, or both, is a mistake."""
+    with pytest.raises(ValidationError):
+        pushing("http://127.0.0.1:1", **fields)
