@@ -35,6 +35,6 @@ def _read(step: str, key: object, wanted: str) -> Generator[Action, Any, None]:
         if poll:
             yield Wait(_POLL_INTERVAL)
         answer = yield from fetch_json(step, "chat", f"/lines?chat={key}", keys=("lines",), refusals=_GONE)
-        if any(wanted in line for line in answer["lines"]):
+        if wanted in str(answer["lines"]):
             return
     raise JourneyFailed(Reason.TIMEOUT, step, "nobody answers")

@@ -18,6 +18,9 @@ from loadtests.verdict import Outcome
 
 Sample = tuple[list[str], float]
 
+MOST_OF_STEPS = 1500
+"""Series of response times by step; with everything else a scrape stays below 2,000, whatever the campaign."""
+
 
 class LoadCollector(Collector):
     """Turns results into metric families; `look` returns the plan, the results so far and the seconds elapsed.
@@ -81,11 +84,24 @@ def _response_times(name: str, journeys: list[str], results: Results) -> Metric:
     family = HistogramMetricFamily(declaration.name, declaration.help, labels=declaration.labels)
     measured = {(row.journey, row.step): row.response for row in results.steps.values()}
     known = definitions()
-    for journey in journeys:
-        for step in known[journey].steps:
-            latencies = measured.get((journey, step)) or Latencies()
-            cumulated = latencies.buckets.cumsum()
-            bounds = [*(str(bound) for bound in declaration.buckets), "+Inf"]
-            buckets = [(bound, float(count)) for bound, count in zip(bounds, cumulated, strict=True)]
-            family.add_metric([name, journey, step], buckets, latencies.total)
+    steps = [(journey, step) for journey in journeys for step in known[journey].steps]
+    bounds = [*(str(bound) for bound in declaration.buckets), "+Inf"]
+    shown = kept(len(bounds), len(steps))
+    for journey, step in steps:
+        latencies = measured.get((journey, step)) or Latencies()
+        cumulated = latencies.buckets.cumsum()
+        buckets = [(bounds[index], float(cumulated[index])) for index in shown]
+        family.add_metric([name, journey, step], buckets, latencies.total)
     return family
+
+
+def kept(bounds: int, steps: int) -> list[int]:
+    """Return which bounds of a histogram are exported, the last one always: the fewer, the more steps there are.
+
+    steps * (bounds kept + 3) <= MOST_OF_STEPS as far as it can be had; the three are sum, count and time of creation
+    """
+    for stride in range(1, bounds):
+        shown = list(range(bounds - 1, -1, -stride))[::-1]
+        if steps * (len(shown) + 3) <= MOST_OF_STEPS:
+            return shown
+    return [bounds - 1]

@@ -87,7 +87,7 @@ def _rows(script: Script, chronicle: Chronicle) -> Iterator[Row]:
 def _crowd(chronicle: Chronicle, scale: float) -> Iterator[Bar]:
     """Yield the seconds in which people failed, the darker the more of them."""
     assert chronicle.summary is not None
-    for second in chronicle.summary["seconds"]:
+    for second in chronicle.summary["timeline"]:
         ended = second["completed"] + second["failed"]
         if second["failed"]:
             share = second["failed"] / max(1, ended)

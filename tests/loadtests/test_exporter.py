@@ -8,13 +8,13 @@ from prometheus_client.core import Metric
 from config import Configuration
 from journeys import Passage, Reason, definitions
 from loadtests import metrics
-from loadtests.exporter import LoadCollector
+from loadtests.exporter import MOST_OF_STEPS, LoadCollector, kept
 from loadtests.plan import Plan, make_plan
 from loadtests.results import Results
 from loadtests.verdict import Outcome
 from tests.loadtests.runs import plan, results, second
 
-MOST_SERIES = 2500
+MOST_SERIES = 2000
 
 
 def families(the_plan: Plan, found: Results, outcome: Outcome | None = None) -> dict[str, Metric]:
@@ -55,6 +55,17 @@ def test_there_are_few_series(configuration: Configuration):
     the_plan = make_plan(configuration, "smoke", "local", start="10:00", end="10:01")
     assert {kind.journey for kind in the_plan.kinds} == set(definitions())
     assert len(Reason) < len(shapes(families(the_plan, Results()))) <= MOST_SERIES
+
+
+def test_the_more_steps_the_fewer_bounds_and_the_last_one_always():
+    """A histogram stays one: bounds rise and end with the one that holds everything."""
+    for steps in (1, 50, 93, 94, 150, 300, 10_000):
+        shown = kept(14, steps)
+        assert shown == sorted(set(shown))
+        assert shown[-1] == 13
+        assert steps * (len(shown) + 3) <= MOST_OF_STEPS or len(shown) == 1
+    assert kept(14, 50) == list(range(14))
+    assert len(kept(14, 94)) == 7
 
 
 def test_attempts_passages_and_the_generator_s_health_are_told():

@@ -27,7 +27,11 @@ def seen(*turned: Turned, **more: Any) -> Chronicle:
     own = {each.probe for each in turned}
     every = sorted([*turned, *(each for each in noticed if each.probe not in own)], key=lambda each: each.at)
     every = [each for each in every if each.probe != "nobody" and each.reason != "never"]
-    summary = {"outcome": "failed", "reasons": ["4 % failed"], "seconds": [{"second": 50, "completed": 3, "failed": 7}]}
+    summary = {
+        "outcome": "failed",
+        "reasons": ["4 % failed"],
+        "timeline": [{"second": 50, "completed": 3, "failed": 7}],
+    }
     return Chronicle(480, EVERY | dict.fromkeys(SCRIPT.untouched, 15.0), happened, every, summary=summary, **more)
 
 
@@ -66,7 +70,7 @@ def test_a_probe_that_failed_already_counts_while_the_fault_lasts() -> None:
 def test_a_load_test_that_passes_with_the_fault_found_nothing() -> None:
     """The question of the letter is whether a test with realistic numbers would have found it."""
     chronicle = seen()
-    chronicle.summary = {"outcome": "passed", "reasons": [], "seconds": []}
+    chronicle.summary = {"outcome": "passed", "reasons": [], "timeline": []}
     assert failed(findings(SCRIPT, chronicle)) == ["the"]
 
 
