@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import time
@@ -18,6 +19,9 @@ import yaml
 
 from config import Configuration
 from tests.waiting import LONG
+
+UNHURRIED = {**os.environ, "GOGC": "1000"}
+"""For promtool, which spends half of its time collecting garbage that a test can spare."""
 
 SCRAPE_INTERVAL = 1.0
 """Seconds between scrapes, and between evaluations of rules."""

@@ -7,6 +7,7 @@ import os
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import aiohttp
 from aiohttp.http_exceptions import ContentLengthError, TransferEncodingError
@@ -86,12 +87,27 @@ def _explain_os(error: OSError) -> Reason | Cause | None:
     return None
 
 
+LOOKUP_NEEDS = 4
+"""Descriptors that a lookup has open at a time: the resolver's two files, that with the hosts, and a socket."""
+
+
 def explain_lookup(error: OSError) -> Reason | Cause:
     """Blame the target for a name that cannot be resolved, unless the lookup could not leave this machine."""
     if (own := own_trouble(error)) is not None:
         return own
     no_way_out = _no_way_out() if error.errno == socket.EAI_AGAIN else None
-    return no_way_out or Reason.NAME_NOT_RESOLVED
+    return no_way_out or _cannot_look_up() or Reason.NAME_NOT_RESOLVED
+
+
+def _cannot_look_up() -> Cause | None:
+    """Say why no name can be looked up: the resolver that cannot open its files says that there is no such name."""
+    with ExitStack() as files:
+        try:
+            for _ in range(LOOKUP_NEEDS):
+                files.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+        except OSError as error:
+            return own_trouble(error)
+    return None
 
 
 def _no_way_out() -> Cause | None:

@@ -18,7 +18,7 @@ import uvloop
 
 from config import CertificateProbe, DnsProbe, HttpProbe, JourneyProbe
 from monitors.probes import Target, measure
-from monitors.verdict import Unknown
+from monitors.verdict import Fail, Unknown
 from tests.monitors.listeners import aim, environment, probe_of
 
 LIMIT = 100
@@ -59,7 +59,12 @@ def remaining(number: int) -> Iterator[None]:
 async def verdict(target: Target) -> str:
     """Run once; return the verdict in words."""
     found = (await measure(target, 0)).verdict
-    return f"unknown: {found.cause}" if isinstance(found, Unknown) else type(found).__name__.lower()
+    match found:
+        case Unknown(cause):
+            return f"unknown: {cause}"
+        case Fail(reason, step, detail):
+            return f"fail: {reason} at {step}: {detail}"
+    return "pass"
 
 
 async def main(*words: str) -> None:

@@ -28,6 +28,10 @@ from tests.waiting import eventually
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("prometheus")]
 
+REASONS = [reason for reason in Reason if "notice" in reason or "number" in reason or "timeout" in reason]
+REASONS += [Reason.RETURN_MESSAGE_MISSING, Reason.DISRUPTION_ANNOUNCED]
+"""Some: with all of them a scrape of every probe takes longer than the time between two."""
+
 FAILURES = {metrics.FAILURES, metrics.FAILURES_BY_REASON, metrics.FAILURES_BY_STEP, metrics.UNKNOWN, metrics.SKIPPED}
 FAILURES.add(metrics.CALLS_LEAKED)
 
@@ -54,8 +58,8 @@ def monitor(configuration: Configuration) -> StandIn:
         ("part",): each(["passed", "ahead"]),
         ("window",): each(Window),
         ("cause",): each(Cause),
-        ("reason",): each(Reason),
-        ("step",): each(sorted(steps)),
+        ("reason",): each(REASONS),
+        ("step",): each(sorted(steps)[:12]),
         ("phase",): each(["resolve", "connect", "first_byte", "transfer"]),
         ("class",): each(table().classes),
         ("stage",): each(Stage),

@@ -19,6 +19,7 @@ from monitors.rules import openslo, queries, rules
 from monitors.rules.burn_rates import burn_rates
 from monitors.rules.rules_commands import texts
 from tests.config.test_imported import GOOD
+from tests.prometheus import UNHURRIED
 
 WRITTEN = "openslo/piekwacht.openslo.yml"
 
@@ -120,7 +121,7 @@ def test_promtool_accepts_imported_rules(peer: Callable[[str], str], importing: 
 
 
 def promtool(peer: Callable[[str], str], *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([peer("promtool"), *arguments], capture_output=True, text=True, check=False)
+    return subprocess.run([peer("promtool"), *arguments], capture_output=True, text=True, check=False, env=UNHURRIED)
 
 
 def case(failed: str, alert: list[dict[str, Any]]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from monitors.rules.rules_commands import app, texts
 from monitors.verdict import Window
 from tests.conftest import ROOT
 from tests.monitors.rules.estates import changed, only
+from tests.prometheus import UNHURRIED
 
 TOLD = {"page", "ticket"}
 
@@ -262,7 +263,7 @@ def test_build_writes_rules_and_tests(tmp_path: Path) -> None:
 
 
 def run(command: list[str | Path]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=UNHURRIED)
 
 
 def written(folder: Path, rule_file: dict[str, Any], test_file: dict[str, Any]) -> Path:
