@@ -25,10 +25,10 @@ from demo.stage import ENVIRONMENT, Stage
 from demo.story import wait_until_all_pass
 from demo.watch import Watch
 
-INTERVAL = 2.0
+INTERVAL = 4.0
 """Seconds between runs of a probe, scrapes and evaluations."""
 
-CALL_INTERVAL = 15.0
+CALL_INTERVAL = 20.0
 """Seconds between calls; one lasts about ten."""
 
 LOOK = 0.2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -112,6 +113,7 @@ async def test_the_reader_keeps_the_place_when_the_page_renews_itself(tab: Tab, 
     await tab.call("Page.reload")
     await tab.wait("Page.loadEventFired")
     assert await tab.evaluate("getComputedStyle(document.getElementById('days-digid-app')).display") == "block"
+    await asyncio.sleep(1.0)  # the browser goes to the place in the address a moment after it has loaded the page
     await tab.press("Tab", 9)
     assert (await tab.evaluate(FOCUS)).startswith("Close")
 
