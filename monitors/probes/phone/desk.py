@@ -16,7 +16,6 @@ from typing import Self
 
 from config import CallProbe, Environment
 from config.phone import CallLimits
-from config.probes import TEARDOWN
 from config.secrets import read_secret
 from monitors.probes.client import context_of
 from monitors.probes.phone import agent, order
@@ -26,6 +25,9 @@ from monitors.probes.phone.safety.limits import Limits, Register
 from monitors.probes.phone.safety.reaper import Reaper
 from monitors.probes.phone.sip.digest import Credentials
 from monitors.probes.phone.wire.srv import Protocol
+
+CONVERSATION = 0.6
+"""Part of the time of a run that the answered call gets at most, where there is too little for all."""
 
 _WIRES: dict[str, Protocol] = {"udp": "UDP", "tcp": "TCP", "tls": "TLS"}
 
@@ -128,15 +130,20 @@ def budget_left(limits: CallLimits, spent: Spent) -> dict[str, float]:
 def script_of(probe: CallProbe, timeout: float, *, closed: bool) -> tuple[order.Script, float]:
     """Return the script of a call, and the seconds that the far end has for confirming its end.
 
-    Where the environment leaves less time than the probe wants, ringing, call and teardown shrink alike. When the line
-    is closed somebody must speak, and no digit is sent.
+    Where the environment leaves less time than the probe wants, the conversation keeps most of it: cut short it would
+    look like a menu that does not react. Ringing and teardown share what is left.
+
+        call = min(hang_up_after, 0.6 timeout)    ring = min(answer_within, (timeout - call) / 2)
+
+    When the line is closed somebody must speak, and no digit is sent.
     """
     script = probe.script
-    teardown = max(TEARDOWN, probe.timeout - script.answer_within - script.hang_up_after)
-    part = min(1.0, timeout / (script.answer_within + script.hang_up_after + teardown))
+    call = min(script.hang_up_after, CONVERSATION * timeout)
+    ring = min(script.answer_within, (timeout - call) / 2)
+    teardown = min(timeout, probe.timeout) - call - ring
     spoken = script.prompt_within or (script.audio_within if closed else None)
     times = order.Script(
-        answer_within=part * script.answer_within,
+        answer_within=ring,
         audio_within=script.audio_within,
         prompt_within=spoken,
         listen=script.listen,
@@ -144,9 +151,9 @@ def script_of(probe: CallProbe, timeout: float, *, closed: bool) -> tuple[order.
         menu_within=script.menu_within,
         queue=() if closed else tuple(Sound(name) for name in script.queue),
         queue_within=script.queue_within,
-        call_limit=part * script.hang_up_after,
+        call_limit=call,
     )
-    return times, 0.9 * part * teardown
+    return times, 0.9 * teardown
 
 
 def _readable_trunks(environment: Environment) -> Iterable[order.Trunk]:
