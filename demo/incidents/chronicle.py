@@ -9,10 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from demo.incidents.script import Detection, Script
-
-LATE = 10.0
-"""Seconds that a run itself may take: it is seen when it is over."""
+from demo.incidents.script import LATE, Detection, Script
+from demo.incidents.timetable import Timetable
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +35,12 @@ class Turned:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A notification that was delivered: to whom, and which alerts of which systems."""
+    """A notification that was delivered, in words, and its alerts that fire or not any more: (name, system)."""
 
     at: float
-    receiver: str
     text: str
-    firing: bool
+    firing: Sequence[tuple[str, str]] = ()
+    resolved: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +52,32 @@ class Asked:
     good: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """A load test that began at `at`: on which day of the incident, and its summary."""
+
+    at: float
+    day: str
+    summary: Mapping[str, Any]
+
+
 @dataclass
 class Chronicle:
-    """Everything that was seen. `every` is how often each probe runs; `summary` is that of the load test."""
+    """Everything that was seen. `every` is how often each probe runs; `accounts` is availability by system."""
 
-    length: float
+    timetable: Timetable
     every: Mapping[str, float]
     happened: list[Happened] = field(default_factory=list)
     turned: list[Turned] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
-    summary: Mapping[str, Any] | None = None
+    crowds: list[Crowd] = field(default_factory=list)
     accounts: Sequence[Mapping[str, Any]] = ()
-    notices: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def length(self) -> float:
+        """How long it took."""
+        return self.timetable.length
 
     def failing(self, probe: str) -> Iterator[tuple[float, float, str]]:
         """Yield from when until when a probe failed, and why first."""
@@ -89,6 +100,18 @@ class Chronicle:
                 ends = (other.at for other in self.happened if other.off == each.on and other.at > each.at)
                 yield each.on, each.at, next(ends, self.length)
 
+    def alerts(self) -> Iterator[tuple[tuple[str, str], float, float]]:
+        """Yield each alert, (name, system), with when its delivery was first seen, and that of its end."""
+        begun: dict[tuple[str, str], float] = {}
+        for each in self.told:
+            for alert in each.firing:
+                begun.setdefault(alert, each.at)
+            for alert in each.resolved:
+                if alert in begun:
+                    yield alert, begun.pop(alert), each.at
+        for alert, at in begun.items():
+            yield alert, at, self.length
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -100,18 +123,12 @@ class Finding:
 
 
 def findings(script: Script, chronicle: Chronicle) -> list[Finding]:
-    """Return every finding: detections, what was to stay untouched, and the load test."""
+    """Return every finding: detections, what was to stay untouched, and the load tests."""
     found = [_detected(each, chronicle) for each in script.expect]
     found += [_untouched(probe, chronicle) for probe in script.untouched]
-    if script.load is not None and chronicle.summary is not None:
-        outcome = chronicle.summary["outcome"]
+    if script.load is not None:
         wanted = "failed" if script.load.fails else "passed"
-        reasons = "; ".join(chronicle.summary["reasons"])
-        found.append(
-            Finding(
-                outcome == wanted, f"the load test {wanted}", f"it {outcome}: {reasons}" if reasons else f"it {outcome}"
-            )
-        )
+        found += [_tested(crowd, wanted) for crowd in chronicle.crowds]
     return found
 
 
@@ -128,7 +145,7 @@ def _detected(wanted: Detection, chronicle: Chronicle) -> Finding:
         return Finding(False, what, "it passed")
     at, _, reason = stretches[0]
     after = max(0.0, at - began)
-    good = after <= wanted.within * every + LATE and bool(set(reason.split(", ")) & set(wanted.reasons))
+    good = after <= wanted.seconds(every) and bool(set(reason.split(", ")) & set(wanted.reasons))
     return Finding(good, what, f"{reason} after {after:.1f} s, that is {after / every:.1f} runs")
 
 
@@ -136,6 +153,12 @@ def _untouched(probe: str, chronicle: Chronicle) -> Finding:
     failed = list(chronicle.failing(probe))
     said = f"it failed at {failed[0][0]:.0f} s: {failed[0][2]}" if failed else "it did"
     return Finding(not failed, f"{probe} passes from the beginning to the end", said)
+
+
+def _tested(crowd: Crowd, wanted: str) -> Finding:
+    outcome, reasons = crowd.summary["outcome"], "; ".join(crowd.summary["reasons"])
+    said = f"it {outcome}: {reasons}" if reasons else f"it {outcome}"
+    return Finding(outcome == wanted, f"the load test of {crowd.day} {wanted}", said)
 
 
 def blind(chronicle: Chronicle) -> Mapping[str, tuple[int, int]]:

@@ -6,11 +6,16 @@ import json
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from config.commands import ConfigOption, Exit, JsonOption, choose, load_or_exit
+
+if TYPE_CHECKING:
+    from config import Configuration
+    from demo.incidents.chronicle import Chronicle, Finding
+    from demo.incidents.script import Script
 
 app = typer.Typer(
     help="The incidents that Piekwacht was written after, replayed against the replica.", no_args_is_help=True
@@ -30,7 +35,10 @@ def show() -> None:
 def replay(
     name: Annotated[str, typer.Argument(help="Which one; `piekwacht incident list` names them.", metavar="NAME")],
     seconds: Annotated[
-        float | None, typer.Option(min=60, max=7200, help="How long it takes (default: as its script says).")
+        float | None,
+        typer.Option(
+            min=60, max=7200, help="How long it takes; longer where probes need it (default: as its script says)."
+        ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for everything that is written.")] = Path("build/incident"),
     config: ConfigOption = Path("config"),
@@ -47,25 +55,13 @@ def replay(
     """
     from rich.console import Console
 
-    import journeys
-    from config.files import write_all
     from demo.alerting import MissingPackageError
     from demo.commands import end_like_ctrl_c
     from demo.folder import FolderError
-    from demo.incidents.chronicle import findings
-    from demo.incidents.page import render
     from demo.incidents.replay import replay as play
-    from demo.incidents.script import FOLDER, names, script
     from demo.processes import ChildFailedError
-    from staging.faults import Fault
 
-    choose("incident", name, names())
-    configuration = load_or_exit(config, journeys.known_journeys)
-    chosen = script(name)
-    if problems := chosen.problems(configuration, list(Fault), str(FOLDER / f"{name}.yaml")):
-        for problem in problems:
-            typer.echo(str(problem), err=True)
-        raise typer.Exit(Exit.USAGE)
+    chosen, configuration = _chosen(name, config)
     console = Console(stderr=as_json)
     end_like_ctrl_c()
     try:
@@ -86,19 +82,47 @@ def replay(
         with suppress(OSError):
             typer.echo("Stopped.", err=True)
         raise typer.Exit(Exit.INVALID) from None
-    found = findings(chosen, chronicle)
-    record = {"title": chosen.title, "findings": [asdict(each) for each in found], **asdict(chronicle)}
-    write_all(
-        {
-            out / "post-mortem.html": render(chosen, chronicle, found),
-            out / "chronicle.json": json.dumps(record, indent=2, default=str) + "\n",
-        }
-    )
+    found = _written(chosen, configuration, chronicle, out)
     if as_json:
-        typer.echo(json.dumps(record["findings"], indent=2))
+        typer.echo(json.dumps([asdict(each) for each in found], indent=2))
     for each in found:
-        console.print(
-            f"  {'[green]yes[/]' if each.passed else '[bold red]NO [/]'}  {each.what}: {each.seen}", soft_wrap=True
-        )
+        verdict = "[green]yes[/]" if each.passed else "[bold red]NO [/]"
+        console.print(f"  {verdict}  {each.what}: {each.seen}", soft_wrap=True)
     console.print(f"\n{out}/post-mortem.html", highlight=False)
     raise typer.Exit(Exit.GOOD if all(each.passed for each in found) else Exit.NO)
+
+
+def _chosen(name: str, config: Path) -> tuple[Script, Configuration]:
+    """Return a script whose every name exists. Exits with all that is wrong with it."""
+    import journeys
+    from demo.incidents.script import FOLDER, names, script
+    from staging.faults import Fault
+
+    choose("incident", name, names())
+    configuration = load_or_exit(config, journeys.known_journeys)
+    chosen = script(name)
+    if problems := chosen.problems(configuration, list(Fault), str(FOLDER / f"{name}.yaml")):
+        for problem in problems:
+            typer.echo(str(problem), err=True)
+        raise typer.Exit(Exit.USAGE)
+    return chosen, configuration
+
+
+def _written(chosen: Script, configuration: Configuration, chronicle: Chronicle, out: Path) -> list[Finding]:
+    """Write the page and the record; return the findings."""
+    from config.files import write_all
+    from demo.incidents.chronicle import findings
+    from demo.incidents.duty import duty
+    from demo.incidents.page import render
+
+    found, owed = findings(chosen, chronicle), duty(chosen, chronicle, configuration)
+    record = {
+        "title": chosen.title,
+        "findings": [asdict(each) for each in found],
+        "owed": [asdict(each) for each in owed],
+        **asdict(chronicle),
+    }
+    page = render(chosen, chronicle, found, owed)
+    text = json.dumps(record, indent=2, default=str) + "\n"
+    write_all({out / "post-mortem.html": page, out / "chronicle.json": text})
+    return found

@@ -1,13 +1,13 @@
 """The script of an incident: its published course, compressed, and what must be noticed of it. Pure.
 
-    real seconds since the beginning = (moment - start) / compress,    compress = (end - start) / length
-
-A moment is one of the incident's own days, so a script reads like the letter that it was taken from.
+A moment is one of the incident's own days, so a script reads like the letter that it was taken from; `Timetable` says
+when it comes in the replay.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Annotated
 
@@ -15,11 +15,16 @@ from pydantic import Field
 
 from config import Configuration
 from config.fields import Duration, Identifier, Instant, Number, UrlPath
+from config.hours import ZONE
 from config.source import Contradiction, Problem, Strict, read, validate
+from demo.incidents.timetable import Timetable, timetable
 from journeys import Reason
 
 FOLDER = Path(__file__).parent
 """Where the scripts are."""
+
+LATE = 10.0
+"""Seconds that a run itself may take: what it saw is known when it is over."""
 
 
 class Event(Strict):
@@ -42,14 +47,23 @@ class Work(Strict):
 
 
 class Load(Strict):
-    """The people: hours of a day of a campaign, replayed while the script runs, with a part of them."""
+    """The people: hours of a day of a campaign, replayed on each of the `dates`, `rate` arrivals a second on average.
+
+    `fails`: whether the load test has to fail.
+    """
 
     campaign: Identifier
     day: Identifier | None = None
+    dates: list[date] = Field(min_length=1)
     first: str = Field(pattern=r"^\d\d:\d\d$")
     last: str = Field(pattern=r"^\d\d:\d\d$")
     rate: Number = Field(gt=0, le=500)
     fails: bool = True
+
+    def spans(self) -> list[tuple[datetime, datetime]]:
+        """Return from when until when the people come on each date."""
+        first, last = time.fromisoformat(self.first), time.fromisoformat(self.last)
+        return [(datetime.combine(day, first, ZONE), datetime.combine(day, last, ZONE)) for day in self.dates]
 
 
 class Detection(Strict):
@@ -60,6 +74,10 @@ class Detection(Strict):
     reasons: list[Reason] = Field(min_length=1)
     within: int = Field(default=2, ge=1, le=20)
     why: str = Field(min_length=1)
+
+    def seconds(self, every: float) -> float:
+        """Return how long that may take with a run every so many seconds."""
+        return self.within * every + LATE
 
 
 class Plain(Strict):
@@ -99,24 +117,31 @@ class Script(Strict):
             if detection.after not in faults:
                 known = ", ".join(sorted(each for each in faults if each))
                 yield Contradiction(("expect", index, "after"), f"a fault of the course: {known}")
+        for index, (first, until) in enumerate(self.load.spans() if self.load else []):
+            if not self.start <= first < until <= self.end:
+                yield Contradiction(("load", "dates", index), "a day whose hours lie between `start` and `end`")
 
-    def seconds(self, moment: Instant, length: float) -> float:
-        """Return when a moment comes, in seconds since the beginning of a replay of that length."""
-        whole = (self.end - self.start).total_seconds()
-        return (moment - self.start).total_seconds() / whole * length
+    def timetable(self, every: Mapping[str, float], length: float) -> Timetable:
+        """Return when each moment comes in a replay of `length` seconds, with a run of each probe `every` seconds."""
+        spans = [*(self.load.spans() if self.load else []), *((work.start, work.end) for work in self.work)]
+        events = [self.start, self.end, *(event.at for event in self.course), *(at for span in spans for at in span)]
+        floors: dict[datetime, float] = {}
+        for event in self.course:
+            waits = (each.seconds(every[each.probe]) for each in self.expect if each.after == event.on)
+            floors[event.at] = max(floors.get(event.at, 0.0), max(waits, default=0.0))
+        return timetable(events, floors, length)
 
     def problems(self, configuration: Configuration, faults: Collection[str], file: str) -> list[Problem]:
-        """Return every probe, system and fault that does not exist."""
+        """Return every probe, system, campaign and fault that does not exist."""
         probes = {name for _, name, _ in configuration.probes()}
+        systems, campaigns = configuration.systems, configuration.campaigns
         named: list[tuple[str, Collection[str], str]] = [
             *((each.probe, probes, "a probe of the estate") for each in self.expect),
             *((name, probes, "a probe of the estate") for name in self.untouched),
-            *((name, configuration.systems, "a system of the estate") for work in self.work for name in work.systems),
-            *(
-                (each.on or each.off or "", faults, "a fault of the replica")
-                for each in self.course
-                if each.on or each.off
-            ),
+            *((name, systems, "a system of the estate") for work in self.work for name in work.systems),
+            *((each.system, systems, "a system of the estate") for each in self.plain),
+            *((name, faults, "a fault of the replica") for each in self.course if (name := each.on or each.off)),
+            *([(self.load.campaign, campaigns, "a campaign")] if self.load else []),
         ]
         return [Problem(file, 1, "", f"'{name}'", wanted) for name, known, wanted in named if name not in known]
 

@@ -200,7 +200,8 @@ def _course(case: Maintenance, promise: Promise, now: float) -> Due:
     if told:
         return _again(told[-1], promise, Rule.N3, Kind.OVERRUN)
     if now >= case.end:
-        return Due(case.end, case.end - promise.terms.before_end, Rule.N2, Kind.OVERRUN)
+        latest = case.end - promise.terms.before_end
+        return Due(latest, latest, Rule.N2, Kind.OVERRUN)
     return Due(case.end + promise.terms.end_within, case.end, Rule.N4, Kind.MAINTENANCE_ENDED)
 
 

@@ -6,23 +6,29 @@ from typing import Any
 
 import pytest
 
-from demo.incidents.chronicle import Asked, Chronicle, Finding, Happened, Turned, blind, findings
+from config import Configuration
+from demo.incidents.chronicle import Asked, Chronicle, Crowd, Finding, Happened, Told, Turned, blind, findings
+from demo.incidents.duty import duty
 from demo.incidents.page import render
 from demo.incidents.script import Script, script
+from demo.incidents.timetable import timetable
 
 EVERY = {"login-app": 2.0, "digid-helpdesk-public": 15.0, "waiting-room-app": 2.0, "home-page": 2.0}
 SCRIPT = script("march-2023")
+TIMES = SCRIPT.timetable(EVERY, 480)
+
+
+def when(fault: str) -> float:
+    return TIMES.second(next(each.at for each in SCRIPT.course if each.on == fault))
 
 
 def seen(*turned: Turned, **more: Any) -> Chronicle:
     """Return a chronicle in which every fault begins at its time and all is noticed, but for what is given."""
-    happened = [
-        Happened(SCRIPT.seconds(each.at, 480), each.says, each.on or "", each.off or "") for each in SCRIPT.course
-    ]
+    happened = [Happened(TIMES.second(each.at), each.says, each.on or "", each.off or "") for each in SCRIPT.course]
     noticed = (
-        Turned(42, "login-app", False, "connection_reset"),
-        Turned(90, "digid-helpdesk-public", False, "number_unallocated"),
-        Turned(123, "waiting-room-app", False, "waiting_room_bypassed"),
+        Turned(when("connection-limit") + 2, "login-app", False, "connection_reset"),
+        Turned(when("number-cancelled") + 10, "digid-helpdesk-public", False, "number_unallocated"),
+        Turned(when("app-unguarded") + 3, "waiting-room-app", False, "waiting_room_bypassed"),
     )
     own = {each.probe for each in turned}
     every = sorted([*turned, *(each for each in noticed if each.probe not in own)], key=lambda each: each.at)
@@ -30,9 +36,11 @@ def seen(*turned: Turned, **more: Any) -> Chronicle:
     summary = {
         "outcome": "failed",
         "reasons": ["4 % failed"],
-        "timeline": [{"second": 50, "completed": 3, "failed": 7}],
+        "timeline": [{"second": 50, "started": 10, "failed": 7}],
     }
-    return Chronicle(480, EVERY | dict.fromkeys(SCRIPT.untouched, 15.0), happened, every, summary=summary, **more)
+    crowds = [Crowd(50, "1 March", summary)]
+    times = EVERY | dict.fromkeys(SCRIPT.untouched, 15.0)
+    return Chronicle(TIMES, times, happened, every, crowds=crowds, **more)
 
 
 def failed(found: list[Finding]) -> list[str]:
@@ -50,8 +58,11 @@ def test_everything_noticed_in_time_is_what_was_wanted() -> None:
     ("turned", "missed"),
     [
         (Turned(0, "login-app", False, "never"), "login-app"),  # it never failed
-        (Turned(75, "login-app", False, "connection_reset"), "login-app"),  # 17 runs later
-        (Turned(42, "login-app", False, "maintenance_page"), "login-app"),  # for another reason
+        (Turned(when("connection-limit") + 60, "login-app", False, "connection_reset"), "login-app"),  # 30 runs later
+        (
+            Turned(when("connection-limit") + 2, "login-app", False, "maintenance_page"),
+            "login-app",
+        ),  # for another reason
         (Turned(200, "home-page", False, "timeout"), "home-page"),  # nothing happened to it
     ],
 )
@@ -62,22 +73,24 @@ def test_what_is_not_noticed_is_said(turned: Turned, missed: str) -> None:
 
 def test_a_probe_that_failed_already_counts_while_the_fault_lasts() -> None:
     """It goes on failing: that is noticed at once; one that recovered before is not."""
-    earlier = Turned(30, "login-app", False, "timeout")
+    earlier = Turned(when("connection-limit") - 10, "login-app", False, "timeout")
     assert failed(findings(SCRIPT, seen(earlier))) == []
-    assert failed(findings(SCRIPT, seen(earlier, Turned(35, "login-app", True)))) == ["login-app"]
+    assert failed(findings(SCRIPT, seen(earlier, Turned(when("connection-limit") - 5, "login-app", True)))) == [
+        "login-app"
+    ]
 
 
 def test_a_load_test_that_passes_with_the_fault_found_nothing() -> None:
     """The question of the letter is whether a test with realistic numbers would have found it."""
     chronicle = seen()
-    chronicle.summary = {"outcome": "passed", "reasons": [], "timeline": []}
+    chronicle.crowds = [Crowd(50, "1 March", {"outcome": "passed", "reasons": [], "timeline": []})]
     assert failed(findings(SCRIPT, chronicle)) == ["the"]
 
 
 def test_stretches_of_failing_end_with_the_next_pass_or_the_replay() -> None:
     """Another reason meanwhile is the same stretch."""
     chronicle = Chronicle(
-        100,
+        timetable([SCRIPT.start, SCRIPT.end], {}, 100),
         {},
         turned=[
             Turned(10, "a", False, "timeout"),
@@ -89,15 +102,37 @@ def test_stretches_of_failing_end_with_the_next_pass_or_the_replay() -> None:
     assert list(chronicle.failing("a")) == [(10, 20, "timeout"), (90, 100, "timeout")]
 
 
-def test_the_page_says_everything_and_escapes_it() -> None:
-    """Findings, the course, what plain checks said; and no markup out of a reason."""
+def test_an_alert_lasts_from_its_delivery_to_its_end() -> None:
+    """Delivered again it is the same one; what is never resolved lasts to the end."""
+    one, other = ("Burns", "website"), ("Burns", "chat")
+    chronicle = seen(told=[Told(5, "", [one]), Told(8, "", [one, other]), Told(20, "", [], [one])])
+    assert list(chronicle.alerts()) == [(one, 5, 20), (other, 8, TIMES.length)]
+
+
+def test_the_page_says_everything_and_escapes_it(configuration: Configuration) -> None:
+    """Findings, the course, what plain checks said, what is owed to the public; and no markup out of a reason."""
     evil = "<script>"
-    chronicle = seen(asked=[Asked(1, "website", True), Asked(3, "website", False)])
-    page = render(SCRIPT, chronicle, [*findings(SCRIPT, chronicle), Finding(False, evil, evil)])
+    chronicle = seen(
+        asked=[Asked(1, "website", True), Asked(3, "website", False)],
+        told=[Told(60, "FIRING", [("AvailabilityBurnsFast", "digid-app")])],
+        accounts=[account("digid-app", 0.97, 4), account("chat", 1.0, 0)],
+    )
+    owed = duty(SCRIPT, chronicle, configuration)
+    page = render(SCRIPT, chronicle, [*findings(SCRIPT, chronicle), Finding(False, evil, evil)], owed)
     assert blind(chronicle) == {"website": (1, 2)}
     assert "1 of 2 checks were content (50.0 %)" in page
     assert evil not in page
     assert all(event.says.replace("'", "&#39;") in page for event in SCRIPT.course)
+    assert "97.00 %" in page
+    assert "Not touched: chat." in page
+    assert "AvailabilityBurnsFast digid-app" in page
+    assert owed
+    assert all(f"{each.rule} {each.kind}: by {each.by:%a %H:%M}" in page for each in owed)
+
+
+def account(system: str, share: float, bad: int) -> dict[str, Any]:
+    both = dict.fromkeys(("availability_excluding_planned", "availability_including_planned"), share)
+    return {"system": system, "good": 100, "bad": bad, **both}
 
 
 def test_scripts_know_their_own_probes() -> None:

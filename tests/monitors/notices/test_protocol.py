@@ -98,8 +98,10 @@ def test_n2_nothing_is_due_before_the_end_unless_somebody_knows() -> None:
 
 
 def test_n2_work_that_is_not_over_at_its_end_overruns_whoever_said_so() -> None:
-    """Announced late is announced late: the message is due from half an hour before, and overdue after the end."""
-    assert dues(ANNOUNCED, PLAIN, WINDOW.end) == [Due(WINDOW.end, WINDOW.end - 1800, Rule.N2, Kind.OVERRUN)]
+    """Announced late is announced late: it was owed half an hour before, and is overdue at once."""
+    [due] = dues(ANNOUNCED, PLAIN, WINDOW.end)
+    assert due == Due(WINDOW.end - 1800, WINDOW.end - 1800, Rule.N2, Kind.OVERRUN)
+    assert due.overdue(WINDOW.end)
     [overrun] = dues(ANNOUNCED, PLAIN, WINDOW.end + 1)
     assert overrun.overdue(WINDOW.end + 1)
 
