@@ -139,8 +139,7 @@ def _probes(chronicle: Chronicle, axis: _Axis) -> Iterator[Row]:
         (failing.discard if each.passing else failing.add)(each.probe)
         points.append((each.at, float(len(failing))))
     if most := max(value for _, value in points):
-        areas = [axis.area(points, float(len(chronicle.every)), "fails")]
-        yield Row(f"failing, of {len(chronicle.every)}", areas=areas, most=f"{most:.0f} at most")
+        yield Row(f"failing, of {len(chronicle.every)}", areas=[axis.area(points, most, "fails")], most=f"{most:.0f}")
     for probe in probes:
         yield Row(probe, [axis.bar(start, end, "fails", reason) for start, end, reason in chronicle.failing(probe)])
 
