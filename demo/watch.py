@@ -23,7 +23,7 @@ Sample = tuple[str, dict[str, str], float]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A probe that passed now fails (`reason` says why), or passes again (no reason)."""
+    """A probe that passed now fails, or fails for another reason (`reason`), or passes again (no reason)."""
 
     probe: str
     system: str
@@ -39,6 +39,7 @@ class Watch:
         self._url = f"{url}/metrics"
         self._passing: dict[tuple[str, str], bool] = {}
         self._reasons: dict[tuple[str, str], float] = {}
+        self._why: dict[tuple[str, str], str] = {}
         self.probes: dict[str, bool] = {}
         self.failures: Counter[str] = Counter()
         """Failed runs of each probe so far, planned time left out."""
@@ -55,10 +56,10 @@ class Watch:
             if name != SUCCESS or key[1] not in ran:
                 continue
             passing = value == 1
-            if passing != self._passing.get(key, True):
-                changes.append(
-                    Change(key[1], key[0], passing, "" if passing else self._new_reason(key[1], reasons), now)
-                )
+            reason = "" if passing else self._new_reason(key[1], reasons)
+            if passing != self._passing.get(key, True) or (reason and reason != self._why.get(key)):
+                changes.append(Change(key[1], key[0], passing, reason, now))
+                self._why[key] = reason
             self._passing[key] = passing
         self._reasons = reasons
         self.failures = _failures(samples) or self.failures

@@ -79,19 +79,27 @@ class Chronicle:
         """How long it took."""
         return self.timetable.length
 
-    def failing(self, probe: str) -> Iterator[tuple[float, float, str]]:
-        """Yield from when until when a probe failed, and why first."""
-        begun: Turned | None = None
+    def spells(self, probe: str) -> Iterator[tuple[float, float, str]]:
+        """Yield from when until when a probe failed for the same reason."""
+        turned = [each for each in self.turned if each.probe == probe]
+        ends = [*(each.at for each in turned[1:]), self.length]
+        for each, end in zip(turned, ends, strict=False):
+            if not each.passing:
+                yield each.at, end, each.reason
+
+    def failing(self, probe: str) -> Iterator[tuple[float, float]]:
+        """Yield from when until when a probe failed, whatever the reason."""
+        begun: float | None = None
         for each in self.turned:
             if each.probe != probe:
                 continue
             if not each.passing:
-                begun = begun or each
+                begun = each.at if begun is None else begun
             elif begun is not None:
-                yield begun.at, each.at, begun.reason
+                yield begun, each.at
                 begun = None
         if begun is not None:
-            yield begun.at, self.length, begun.reason
+            yield begun, self.length
 
     def lasting(self) -> Iterator[tuple[str, float, float]]:
         """Yield each fault with its beginning and end."""
@@ -140,17 +148,18 @@ def _detected(wanted: Detection, chronicle: Chronicle) -> Finding:
     every = chronicle.every[wanted.probe]
     ends = next(end for name, _, end in chronicle.lasting() if name == wanted.after)
     # A probe that failed already fails on: what counts is whether it fails for this while the fault lasts.
-    stretches = [each for each in chronicle.failing(wanted.probe) if each[1] > began and each[0] < ends + LATE]
-    if not stretches:
+    spells = [each for each in chronicle.spells(wanted.probe) if each[1] > began and each[0] < ends + LATE]
+    if not spells:
         return Finding(False, what, "it passed")
-    at, _, reason = stretches[0]
+    right = [each for each in spells if set(each[2].split(", ")) & set(wanted.reasons)]
+    at, _, reason = (right or spells)[0]
     after = max(0.0, at - began)
-    good = after <= wanted.seconds(every) and bool(set(reason.split(", ")) & set(wanted.reasons))
+    good = bool(right) and after <= wanted.seconds(every)
     return Finding(good, what, f"{reason} after {after:.1f} s, that is {after / every:.1f} runs")
 
 
 def _untouched(probe: str, chronicle: Chronicle) -> Finding:
-    failed = list(chronicle.failing(probe))
+    failed = list(chronicle.spells(probe))
     said = f"it failed at {failed[0][0]:.0f} s: {failed[0][2]}" if failed else "it did"
     return Finding(not failed, f"{probe} passes from the beginning to the end", said)
 

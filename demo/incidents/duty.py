@@ -64,7 +64,7 @@ def _cases(script: Script, chronicle: Chronicle, configuration: Configuration) -
 
 def _failed(probes: Iterable[str], chronicle: Chronicle) -> list[Span]:
     moment = chronicle.timetable.moment
-    return [(moment(start), moment(end)) for probe in probes for start, end, _ in chronicle.failing(probe)]
+    return [(moment(start), moment(end)) for probe in probes for start, end in chronicle.failing(probe)]
 
 
 def _together(spans: Sequence[Span]) -> list[Span]:

@@ -141,7 +141,7 @@ def _probes(chronicle: Chronicle, axis: _Axis) -> Iterator[Row]:
     if most := max(value for _, value in points):
         yield Row(f"failing, of {len(chronicle.every)}", areas=[axis.area(points, most, "fails")], most=f"{most:.0f}")
     for probe in probes:
-        yield Row(probe, [axis.bar(start, end, "fails", reason) for start, end, reason in chronicle.failing(probe)])
+        yield Row(probe, [axis.bar(start, end, "fails", reason) for start, end, reason in chronicle.spells(probe)])
 
 
 def _alerts(chronicle: Chronicle, axis: _Axis) -> Iterator[Row]:

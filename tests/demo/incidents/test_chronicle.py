@@ -88,7 +88,7 @@ def test_a_load_test_that_passes_with_the_fault_found_nothing() -> None:
 
 
 def test_stretches_of_failing_end_with_the_next_pass_or_the_replay() -> None:
-    """Another reason meanwhile is the same stretch."""
+    """Another reason meanwhile is a spell of its own, of the same stretch."""
     chronicle = Chronicle(
         timetable([SCRIPT.start, SCRIPT.end], {}, 100),
         {},
@@ -99,7 +99,16 @@ def test_stretches_of_failing_end_with_the_next_pass_or_the_replay() -> None:
             Turned(90, "a", False, "timeout"),
         ],
     )
-    assert list(chronicle.failing("a")) == [(10, 20, "timeout"), (90, 100, "timeout")]
+    assert list(chronicle.spells("a")) == [(10, 15, "timeout"), (15, 20, "too_slow"), (90, 100, "timeout")]
+    assert list(chronicle.failing("a")) == [(10, 20), (90, 100)]
+
+
+def test_a_fault_that_follows_another_is_seen_by_its_own_reason() -> None:
+    """The probe fails already; what counts is when it begins to fail for this."""
+    first = Turned(when("connection-limit") - 10, "login-app", False, "maintenance_page")
+    then = Turned(when("connection-limit") + 5, "login-app", False, "connection_reset")
+    assert failed(findings(SCRIPT, seen(first, then))) == []
+    assert failed(findings(SCRIPT, seen(first))) == ["login-app"]
 
 
 def test_an_alert_lasts_from_its_delivery_to_its_end() -> None:
