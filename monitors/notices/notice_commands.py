@@ -221,12 +221,11 @@ def show(
     from monitors.notices.outlook import message_of
 
     with reading(ledger) as record:
-        found = [sealed for sealed in record.notices() if case in ("", sealed.case)]
+        found = [(sealed, message_of(sealed)) for sealed in record.notices() if case in ("", sealed.case)]
     if as_json:
-        typer.echo(json.dumps([as_data(sealed) for sealed in found], indent=2, ensure_ascii=False))
+        typer.echo(json.dumps([as_data(sealed) for sealed, _ in found], indent=2, ensure_ascii=False))
         return
-    for sealed in found:
-        message = message_of(sealed)
+    for sealed, message in found:
         following = "" if message.next_moment is None else f", next by {_iso(message.next_moment)}"
         typer.echo(
             f"{sealed.number:>4}  {_iso(message.at)}  {message.kind:<18} {sealed.case}  by {message.by}{following}"
@@ -244,16 +243,30 @@ def export(
     """Write the whole archive into a folder: each message in both languages and as JSON, with its digest.
 
     \b
-    digest(n) = SHA-256(digest(n - 1) + body(n)); `piekwacht ledger check` recomputes all of them.
+    digest(n) = SHA-256(digest(n - 1) + body(n)) is recomputed for each of them.
+    Exit code: 0 the archive is what was published, 1 it is not (each line says
+    where; what can be read is written all the same), 2 wrong use.
     """
     from config.files import publish as write
     from monitors.notices.channels import files_of
+    from monitors.record.ledger import LedgerError
+    from monitors.record.ledger_notices import problems
 
     with reading(ledger) as record:
         found = record.notices()
     if not found:
         typer.echo("Nothing was published.", err=True)
-    write(out, {name: text for sealed in found for name, text in files_of(sealed).items()}, as_json=as_json)
+    broken = list(problems(found))
+    for line in broken:
+        typer.echo(line, err=True)
+    texts: dict[str, str] = {}
+    for sealed in found:
+        try:
+            texts |= files_of(sealed)
+        except LedgerError as error:
+            typer.echo(str(error), err=True)
+    write(out, texts, as_json=as_json)
+    raise typer.Exit(Exit.NO if broken else Exit.GOOD)
 
 
 @app.command()
@@ -269,6 +282,8 @@ def deliver(
     \b
     Exit code: 0 delivered, 1 a channel did not take it, 2 wrong use.
     """
+    from monitors.notices.outlook import message_of
+
     configuration = load_or_exit(config, code=Exit.USAGE)
     choose("environment", env, configuration.environments)
     place = configuration.environments[env]
@@ -276,6 +291,8 @@ def deliver(
         choose("channel", name, place.notices.channels)
     with reading(ledger) as record:
         found = next((sealed for sealed in record.notices() if sealed.number == number), None)
+        if found is not None:
+            message_of(found)  # what cannot be read cannot be sent
     if found is None:
         _refuse([f"NUMBER: found {number}, expected a message of the archive: `piekwacht notice list` shows them"])
     if not _deliver(found, place, channel):

@@ -289,6 +289,20 @@ def test_the_archive_is_exported_whole_and_a_change_is_found(ledger: Path, confi
     behind_its_back(ledger, "UPDATE notices SET body = replace(body, 'website', 'webshop')")
     checked = CliRunner().invoke(app, ["ledger", "check", "--ledger", str(ledger)])
     assert (checked.exit_code, "notice 1: changed since it was published" in checked.output) == (1, True)
+    again = notice("export", "--out", tmp_path / "out", "--ledger", ledger)
+    assert (again.exit_code, "notice 1: changed since it was published" in again.stderr) == (1, True)
+
+
+def test_a_message_that_cannot_be_read_any_more_is_named(ledger: Path, config: Path, tmp_path: Path) -> None:
+    """By every command, as wrong as any other trouble with a ledger; the export writes the rest."""
+    arguments = ["--by", "J. Jansen", "--yes", "--ledger", ledger, "--config", config]
+    assert notice("publish", drafted(ledger, config, tmp_path), *arguments).exit_code == 0
+    behind_its_back(ledger, "UPDATE notices SET body = replace(body, '{', '[')")
+    for command in (["list"], ["due", "--config", config], ["deliver", 1, "--config", config]):
+        result = notice(*command, "--ledger", ledger)
+        assert (result.exit_code, "notice 1 cannot be read" in result.stderr) == (2, True)
+    result = notice("export", "--out", tmp_path / "out", "--ledger", ledger)
+    assert (result.exit_code, "notice 1 cannot be read" in result.stderr) == (1, True)
 
 
 def test_a_next_moment_that_was_promised_sooner_is_refused(ledger: Path, config: Path, tmp_path: Path) -> None:
