@@ -49,7 +49,16 @@ Channel = Annotated[FolderChannel | WebhookChannel | MailChannel, Field(discrimi
 
 
 class Publishing(Strict):
-    """How messages go out. `automatic` kinds are published without anybody's confirmation: none unless named here."""
+    """How messages go out. `automatic` kinds are published without anybody's confirmation: none unless named here.
+
+    `kept_by` is the vantage point whose monitor keeps the messages, where there are several: only that one says what is
+    due, and only its ledger takes messages.
+    """
 
     channels: dict[Identifier, Channel] = Field(default={})
     automatic: list[Literal["investigating", "update", "ended", "maintenance-ended"]] = Field(default=[])
+    kept_by: str | None = Field(default=None, min_length=1)
+
+    def elsewhere(self, vantage: str) -> str | None:
+        """Return the vantage point that keeps the messages, where that is another one than `vantage`."""
+        return None if self.kept_by == vantage else self.kept_by

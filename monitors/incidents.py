@@ -91,14 +91,20 @@ def incidents(
 def classified(incident: Incident, timeline: Sequence[tuple[int, int, Window]], now: float) -> Incident:
     """Return the incident with the kinds of time in which the system failed, in order of first appearance.
 
-    `timeline` is of `monitors.availability.timeline`: (start, end, kind) in minutes of Unix time.
+    `timeline` is of `monitors.availability.timeline`: (start, end, kind) in minutes of Unix time. An overrun ends with
+    the minute before the one in which the system passes; so does a spell here, lest it end in time after the overrun.
     """
+    spells = [(begin, now if stop is None else _last_minute(begin, stop)) for begin, stop in incident.spells]
     kinds = [
-        kind
-        for start, end, kind in timeline
-        if any(begin < end * 60 and start * 60 < (now if stop is None else stop) for begin, stop in incident.spells)
+        kind for start, end, kind in timeline if any(begin < end * 60 and start * 60 < until for begin, until in spells)
     ]
     return replace(incident, kinds=tuple(dict.fromkeys(kinds)))
+
+
+def _last_minute(begin: float, stop: float) -> float:
+    """Return the beginning of the minute in which a spell ends; its end where it began in that minute, too."""
+    minute = stop // 60 * 60
+    return minute if begin < minute else stop
 
 
 @dataclass(slots=True)

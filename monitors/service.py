@@ -98,7 +98,7 @@ class Monitor:
         self._access = Access(read_web_config())
         # With a connection of its own: a year is counted without keeping a scrape or the record waiting.
         self._status_ledger = Ledger.open(ledger.path, read_only=True)
-        self._status = StatusPage(self._status_ledger, self._configuration)
+        self._status = StatusPage(self._status_ledger, self._configuration, self._kept_elsewhere(self._configuration))
         self._to_date: ToDate = {}
         self._notices: dict[tuple[str, str], float] = {}
         self._scheduler = Scheduler(
@@ -259,7 +259,7 @@ class Monitor:
         self._lag.memory = self._lag_memory()
         self._timekeeper.reconfigure(configuration)
         self._references.retarget(configuration.environments[self._environment].references)
-        self._status.reconfigure(configuration)
+        self._status.reconfigure(configuration, self._kept_elsewhere(configuration))
         self._access.replace(web_config)
         self._scheduler.retarget(chosen, since)
         added, removed = after.keys() - before.keys(), before.keys() - after.keys()
@@ -291,8 +291,13 @@ class Monitor:
 
     def _read_record(self, now: float) -> tuple[ToDate, dict[tuple[str, str], float]]:
         """Return what each system achieved, and which messages are due; a thread of its own calls this."""
-        configuration = self._configuration
-        return to_date(self._status_ledger, configuration, now), deadlines(self._status_ledger, configuration, now)
+        configuration, ledger = self._configuration, self._status_ledger
+        owed = {} if self._kept_elsewhere(configuration) else deadlines(ledger, configuration, now)
+        return to_date(ledger, configuration, now), owed
+
+    def _kept_elsewhere(self, configuration: Configuration) -> str | None:
+        """Return which other monitor keeps the messages, if any: this one then does not know what was said."""
+        return configuration.environments[self._environment].notices.elsewhere(self._ledger.vantage)
 
     def _deliver(self, run: Run, outcome: Outcome | None) -> None:
         self._recorder.put(run)

@@ -7,6 +7,7 @@ import smtplib
 import ssl
 from collections.abc import Callable, Mapping
 from email.message import EmailMessage
+from email.utils import formatdate
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from config.channels import Channel, FolderChannel, MailChannel, WebhookChannel
 from config.files import write_all
 from config.secrets import place_of, read_secret
-from monitors.notices.message import Message
+from monitors.notices.message import Message, file_stem
 from monitors.notices.outlook import message_of
 from monitors.notices.wording import LANGUAGES
 from monitors.record.ledger import Sealed
@@ -49,7 +50,7 @@ def deliver(channel: Channel, sealed: Sealed, secret: Secret) -> str:
 def files_of(sealed: Sealed) -> dict[str, str]:
     """Return a message as files: its text in each language, and all that the archive has of it."""
     message = message_of(sealed)
-    stem = f"{sealed.number:04}-{message.case}-{message.kind}"
+    stem = f"{sealed.number:04}-{file_stem(message.case, message.kind)}"
     texts = {f"{stem}.{language}.txt": message.texts[language] for language in LANGUAGES}
     return texts | {f"{stem}.json": json.dumps(as_data(sealed), indent=2, ensure_ascii=False) + "\n"}
 
@@ -108,11 +109,13 @@ def _by_mail(channel: MailChannel, sealed: Sealed, secret: Secret) -> str:
 
 
 def mail_of(message: Message, channel: MailChannel, digest: str) -> EmailMessage:
-    """Return the mail: Dutch, then English."""
+    """Return the mail: Dutch, then English. Sent again it has the same Message-ID, so nobody has to read it twice."""
     mail = EmailMessage()
     titles = [message.texts[language].partition("\n")[0] for language in LANGUAGES]
     mail["Subject"] = " / ".join(" ".join(title.split()) for title in titles)
     mail["From"], mail["To"] = channel.sender, ", ".join(channel.recipients)
+    mail["Date"] = formatdate(message.at)
+    mail["Message-ID"] = f"<{digest}@{channel.sender.rpartition('@')[2].strip(' >')}>"
     mail["X-Piekwacht-Digest"] = digest
     mail.set_content("\n\n-----\n\n".join(message.texts[language].strip() for language in LANGUAGES) + "\n")
     return mail
@@ -131,5 +134,5 @@ _OPENER = build_opener(_Stay)
 def _why(error: Exception) -> str:
     if isinstance(error, HTTPError):
         return f"HTTP status {error.code} {error.reason}".rstrip()
-    reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
-    return str(reason) or type(error).__name__
+    reason = getattr(error, "reason", None) or error
+    return getattr(reason, "strerror", None) or str(reason) or type(error).__name__

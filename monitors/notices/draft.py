@@ -6,7 +6,8 @@ facts cannot say it, in both languages or in none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 
 from pydantic import Field
@@ -15,10 +16,10 @@ from config.fields import Instant
 from config.hours import ZONE
 from config.source import Strict
 from journeys import Reason
-from monitors.notices.message import Fact, Message
+from monitors.notices.message import Fact, Message, Origin
 from monitors.notices.outlook import Outlook
 from monitors.notices.protocol import Disruption, Kind, Maintenance
-from monitors.notices.wording import LANGUAGES, Entered, Language, Observed, Words, gaps, text
+from monitors.notices.wording import LANGUAGES, Entered, Language, Observed, Words, gaps, tells, text
 
 KINDS: Mapping[type, frozenset[Kind]] = {
     Maintenance: frozenset(
@@ -45,29 +46,31 @@ class Draft(Strict):
     texts: Words | None = None
 
 
-def template(draft: Draft) -> str:
-    """Return a draft as YAML for a person to fill in."""
-    facts = "\n".join(f'  {name + ":":<14}{{nl: "", en: ""}}{" " * 6}# {asked}' for name, asked in _ASKED.items())
+def template(draft: Draft, told: Collection[str]) -> str:
+    """Return a draft as YAML for a person to fill in; `told` are the facts that its message tells."""
+    facts = [f"  {name + ':':<14}{empty:<18}  # {asked}" for name, (empty, asked) in _ASKED.items() if name in told]
     moment = "" if draft.next_moment is None else draft.next_moment.isoformat(timespec="minutes")
     return (
         "# A message to the public. Fill in what is known, in both languages, and leave the rest as it is.\n"
         "# What the monitor saw is added by itself. See it: piekwacht notice publish FILE --dry-run\n"
-        f"case: {draft.case}\nkind: {draft.kind}\nnext_moment: {moment or 'null'}\nfacts:\n{facts}\n"
-        "  expected_end: null                # a time such as 2026-03-02T14:00+01:00, or unknown\n"
-        "  emergency: null                   # may the emergency procedure be used: true or false\n"
-        "# texts: {nl: ..., en: ...}         # your own wording in place of all this, title first\n"
+        f"case: {json.dumps(draft.case, ensure_ascii=False)}\nkind: {draft.kind}\nnext_moment: {moment or 'null'}\n"
+        + "\n".join(["facts:" if facts else "facts: {}", *facts])
+        + "\n# texts: {nl: ..., en: ...}         # your own wording in place of all this, title first\n"
     )
 
 
+_WORDS = '{nl: "", en: ""}'
 _ASKED = {
-    "processes": "what people cannot do now",
-    "changes": "what they do in its place",
-    "cause": "the cause, if it is known",
-    "news": "what is new since the last message",
-    "workaround": "a way around it, while it goes on",
-    "messages": "what to do with messages that were sent or buffered",
+    "processes": (_WORDS, "what people cannot do, such as: aangifte doen / filing a return"),
+    "changes": (_WORDS, "what they do in its place"),
+    "cause": (_WORDS, "the cause, if it is known"),
+    "news": (_WORDS, "what is new since the last message"),
+    "workaround": (_WORDS, "a way around it, while it goes on"),
+    "messages": (_WORDS, "what to do with messages that were sent or buffered"),
+    "expected_end": ("null", "a time such as 2026-03-02T14:00+01:00, or unknown"),
+    "emergency": ("null", "may the emergency procedure be used: true or false"),
 }
-"""The facts that are words, and what is asked."""
+"""What is asked of a person, as it stands in the file of a draft."""
 
 
 class NotReadyError(Exception):
@@ -82,9 +85,14 @@ def propose(item: Outlook, kind: Kind, now: float) -> Draft:
     """Return the draft of a message with what follows from the promise: when the next one is due."""
     moment = None
     if kind in FOLLOWED:
-        latest = item.promise.next_update(now)
+        latest = item.promise.next_after(kind, now)
         moment = datetime.fromtimestamp(max(now + 60, latest - latest % STEP), UTC).astimezone(ZONE)
     return Draft(case=item.subject.id, kind=kind, next_moment=moment)
+
+
+def told(item: Outlook, kind: Kind) -> frozenset[str]:
+    """Return the facts that a message of this kind tells about a subject."""
+    return tells(kind) - (frozenset() if item.promise.terms.emergency_procedure else {"emergency"})
 
 
 def message(
@@ -147,38 +155,90 @@ def observed(item: Outlook, names: Mapping[str, Words], reasons: Mapping[Reason,
         reason=None if reason is None else reasons[reason],
         emergency_procedure=item.promise.terms.emergency_procedure,
         emergency_on=any(each.emergency for each in item.messages),
+        repair=isinstance(case, Maintenance) and case.kind == "aftermath",
     )
 
 
 def _complaints(draft: Draft, item: Outlook, texts: Mapping[Language, str], now: float) -> Iterator[str]:
-    ending = draft.kind in (Kind.ENDED, Kind.MAINTENANCE_ENDED) and draft.facts.workaround is None
-    if ending and item.subject.case.ended is None:
-        yield "kind: it has not ended: the probes do not pass yet; a workaround can be told as facts.workaround"
-    if draft.next_moment is not None:
-        yield from _untimely(draft.next_moment.timestamp(), item, now)
-    elif draft.kind in FOLLOWED or draft.facts.workaround is not None:
+    yield from _untrue(draft, item)
+    follows = draft.kind in FOLLOWED or draft.facts.workaround is not None
+    if follows and draft.next_moment is None:
         yield "next_moment: found nothing, expected the moment of the next message"
+    elif draft.next_moment is not None:
+        yield from _untimely(draft, draft.next_moment.timestamp(), item, now, follows=follows)
+    yield from _idle(draft, item, now)
+    yield from (f"texts.{language}: found nothing, expected text" for language in texts if not texts[language].strip())
     missing = dict.fromkeys(gap for language in LANGUAGES for gap in gaps(texts[language]))
     yield from (f"still to be filled in: {gap}" for gap in missing)
 
 
-def _untimely(moment: float, item: Outlook, now: float) -> Iterator[str]:
-    latest = item.promise.next_update(now)
-    if not now < moment <= latest:
-        said, most = (_local(each).isoformat(timespec="minutes") for each in (moment, latest))
+def _untrue(draft: Draft, item: Outlook) -> Iterator[str]:
+    """Yield what a message would say that is not so. Whoever knows better than the monitor says it in own words."""
+    case, own_words = item.subject.case, draft.texts is not None
+    ending = draft.kind in (Kind.ENDED, Kind.MAINTENANCE_ENDED) and draft.facts.workaround is None
+    if ending and case.ended is None:
+        yield "kind: it has not ended: the probes do not pass yet; a workaround can be told as facts.workaround"
+    if not ending and case.ended is not None and not own_words:
+        over = Kind.MAINTENANCE_ENDED if isinstance(case, Maintenance) else Kind.ENDED
+        yield f"kind: it is over since {_local(case.ended).isoformat(timespec='minutes')}: expected '{over}'"
+    if draft.kind is Kind.EMERGENCY and not item.promise.terms.emergency_procedure:
+        yield "kind: found 'emergency', but the owner of this system has no emergency procedure"
+    if not isinstance(case, Maintenance):
+        return
+    if case.withdrawn != (draft.kind is Kind.WITHDRAWN):
+        done = "was withdrawn: expected 'withdrawn'" if case.withdrawn else "was not withdrawn: see piekwacht window"
+        yield f"kind: the work {done}"
+    announced = Kind.PLANNED if case.kind == "planned" else Kind.REPAIR
+    if draft.kind in (Kind.PLANNED, Kind.REPAIR) and draft.kind is not announced:
+        yield f"kind: found '{draft.kind}', expected '{announced}': so the work was entered"
+
+
+def _untimely(draft: Draft, moment: float, item: Outlook, now: float, *, follows: bool) -> Iterator[str]:
+    latest = item.promise.next_after(draft.kind, now)
+    said, most = (_local(each).isoformat(timespec="minutes") for each in (moment, latest))
+    if not follows:
+        yield f"next_moment: found {said}, expected nothing: '{draft.kind}' names no next moment"
+    elif not now < moment <= latest:
         yield f"next_moment: found {said}, expected a moment ahead, {most} at the latest, as was promised"
 
 
+def _idle(draft: Draft, item: Outlook, now: float) -> Iterator[str]:
+    """Yield the facts that were entered and that nobody would be told, and an end that has passed."""
+    known = told(item, draft.kind)
+    for name in draft.facts.model_dump(exclude_none=True):
+        if name not in known:
+            yield f"facts.{name}: found something, but '{draft.kind}' does not tell it; {_that_do(item, name)}"
+    case, end = item.subject.case, draft.facts.expected_end
+    after = max(now, case.end) if isinstance(case, Maintenance) else now
+    if isinstance(end, datetime) and end.timestamp() <= after:
+        said, least = end.astimezone(ZONE).isoformat(timespec="minutes"), _local(after).isoformat(timespec="minutes")
+        yield f"facts.expected_end: found {said}, expected a time after {least}, or unknown"
+
+
+def _that_do(item: Outlook, name: str) -> str:
+    kinds = sorted(each for each in KINDS[type(item.subject.case)] if name in told(item, each))
+    return f"these do: {', '.join(kinds)}" if kinds else "no message about this does"
+
+
 def _facts(draft: Draft, seen: Observed) -> Iterator[tuple[str, Fact]]:
-    """Yield every fact with its origin."""
-    for name in ("start", "end", "began", "ended"):
+    """Yield every fact with its origin. When work begins and ends no monitor can see: somebody announced it."""
+    origins: Mapping[str, Origin] = {"start": "entered", "end": "entered", "began": "observed", "ended": "observed"}
+    for name, origin in origins.items():
         moment: datetime | None = getattr(seen, name)
         if moment is not None:
-            yield name, Fact(value=moment.isoformat(timespec="seconds"), origin="observed")
+            yield name, Fact(value=moment.isoformat(timespec="seconds"), origin=origin)
     if seen.reason is not None:
         yield "reason", Fact(value=seen.reason.en, origin="observed")
     for name, value in draft.facts.model_dump(mode="json", exclude_none=True).items():
-        yield name, Fact(value=value["en"] if isinstance(value, dict) else str(value).lower(), origin="entered")
+        said = value["en"] if isinstance(value, dict) else value
+        yield name, Fact(value=said if isinstance(said, str) else json.dumps(said), origin="entered")
+    if draft.next_moment is not None:
+        yield (
+            "next_moment",
+            Fact(value=_local(draft.next_moment.timestamp()).isoformat(timespec="seconds"), origin="entered"),
+        )
+    if draft.texts is not None:
+        yield "texts", Fact(value=draft.texts.en, origin="entered")
 
 
 def _local(moment: float) -> datetime:

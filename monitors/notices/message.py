@@ -6,6 +6,7 @@ apart for good: a reader of the archive can see that the beginning was measured 
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import Field
@@ -14,6 +15,14 @@ from config.source import Strict
 from monitors.notices.protocol import Kind, Published
 
 Origin = Literal["observed", "entered"]
+
+_LONGEST = 100
+"""Characters of a case in the name of a file; a calendar may have any."""
+
+
+def file_stem(case: str, kind: Kind) -> str:
+    """Name files about a case. A window is named by its calendar: a slash in that name must not lead elsewhere."""
+    return f"{re.sub(r'[^A-Za-z0-9._@+-]+', '-', case).strip('.-')[:_LONGEST]}-{kind}"
 
 
 class Fact(Strict):

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -45,7 +46,7 @@ def due(
 
     now = time.time()
     with reading(ledger) as record:
-        items = urgent(_everything(record, load_or_exit(config), now))
+        items = urgent(_everything(record, load_or_exit(config, code=Exit.USAGE), now))
     rows = [
         {
             "case": item.subject.id,
@@ -82,24 +83,25 @@ def draft(
       piekwacht notice draft website-20260302T0900Z --out message.yaml
       piekwacht notice publish message.yaml --dry-run
     """
-    from monitors.notices.draft import KINDS, propose, template
+    from monitors.notices.draft import KINDS, propose, template, told
+    from monitors.notices.message import file_stem
 
     now = time.time()
     with reading(ledger) as record:
-        item = _find(_everything(record, load_or_exit(config), now), case)
+        item = _find(_everything(record, load_or_exit(config, code=Exit.USAGE), now), case)
     allowed = {str(each) for each in KINDS[type(item.subject.case)]}
     if kind and kind not in allowed:
         _refuse([f"--kind: found '{kind}', expected one of: {', '.join(sorted(allowed))}"])
     if not kind and not item.dues:
         _refuse([f"{case}: all has been said; name the message by --kind: {', '.join(sorted(allowed))}"])
     chosen = next((each for each in KINDS[type(item.subject.case)] if each == kind), None) or item.dues[0].kind
-    target = out or Path(f"{case}-{chosen}.yaml")
+    target = out or Path(f"{file_stem(case, chosen)}.yaml")
     try:
         with target.open("x", encoding="utf-8") as stream:
-            stream.write(template(propose(item, chosen, now)))
+            stream.write(template(propose(item, chosen, now), told(item, chosen)))
     except OSError as error:
         _refuse([f"{target} cannot be written: {error.strerror}"])
-    typer.echo(f"wrote {target}; fill it in, then: piekwacht notice publish {target} --dry-run")
+    typer.echo(f"wrote {target}; fill it in, then: piekwacht notice publish {quote(str(target))} --dry-run")
 
 
 @app.command()
@@ -128,22 +130,33 @@ def publish(
     configuration = load_or_exit(config, code=Exit.USAGE)
     choose("environment", env, configuration.environments)
     place = configuration.environments[env]
-    written, now = _read_draft(file, Draft), time.time()
+    written = _read_draft(file, Draft)
     try:
         with Ledger.open_to_correct(ledger) as record:
-            item = _find(_everything(record, configuration, now), written.case)
-            ready = _compose(file, written, item, configuration, now, by=by, channels=tuple(place.notices.channels))
+            _at_home(record, place)
+
+            def composed(*, aloud: bool) -> tuple[int, Message]:
+                now, channels = time.time(), tuple(place.notices.channels)
+                item = _find(_everything(record, configuration, now), written.case)
+                ready = _compose(file, written, item, configuration, now, by=by, channels=channels, aloud=aloud)
+                return len(item.messages), ready
+
+            said, ready = composed(aloud=True)
             if dry_run:
                 return
             if not by.strip():
                 _refuse(["--by: found nothing, expected who publishes this"])
-            where = ", ".join(place.notices.channels) or "the archive only"
-            if not yes and not typer.confirm(f"Publish this to {where}?"):
-                _refuse(["Nothing was published."])
+            if not yes:
+                _confirm(", ".join(place.notices.channels) or "no channel (the archive only)")
+                shown, before = said, ready.texts
+                said, ready = composed(aloud=False)  # whoever was asked may have taken an hour to answer
+                if (said, ready.texts) != (shown, before):
+                    _refuse(["Nothing was published: meanwhile something was published or has changed; look again."])
             sealed = _archive(record, ready)
     except LedgerError as error:
         _refuse([str(error)])
-    _deliver(sealed, place)
+    if not _deliver(sealed, place):
+        raise typer.Exit(Exit.NO)
 
 
 @app.command()
@@ -153,12 +166,14 @@ def automatic(
     """Publish what is due and may go out by itself: the kinds that `notices.automatic` of the environment names.
 
     \b
-    For a timer that runs every minute. A message with a gap stays a draft.
+    For a timer that runs every minute. A message with a gap waits for somebody: its line says what is missing.
+    Exit code: 0 done, 1 a channel did not take a message, 2 nothing was published.
     """
     from monitors.notices.draft import NotReadyError, propose
     from monitors.notices.draft import message as compose
     from monitors.notices.outlook import urgent
     from monitors.notices.protocol import Kind
+    from monitors.notices.wording import reasons
     from monitors.record.ledger import Ledger, LedgerError
 
     configuration = load_or_exit(config, code=Exit.USAGE)
@@ -168,6 +183,7 @@ def automatic(
     sealed: list[Sealed] = []
     try:
         with Ledger.open_to_correct(ledger) as record:
+            _at_home(record, place)
             for item in urgent(_everything(record, configuration, now)):
                 kind = item.dues[0].kind
                 # What nobody has looked into yet is under investigation.
@@ -176,15 +192,16 @@ def automatic(
                     continue
                 try:
                     draft = propose(item, kind, now)
-                    ready = compose(draft, item, names, _reasons(), now, by="automatic", channels=channels)
+                    ready = compose(draft, item, names, reasons(), now, by="automatic", channels=channels)
                 except NotReadyError as error:
                     typer.echo(f"{item.subject.id}: {error}", err=True)
                     continue
                 sealed.append(_archive(record, ready))
     except LedgerError as error:
         _refuse([str(error)])
-    for each in sealed:
-        _deliver(each, place)
+    taken = [_deliver(each, place) for each in sealed]
+    if not all(taken):
+        raise typer.Exit(Exit.NO)
 
 
 @app.command("list")
@@ -204,12 +221,11 @@ def show(
     from monitors.notices.outlook import message_of
 
     with reading(ledger) as record:
-        found = [sealed for sealed in record.notices() if case in ("", sealed.case)]
+        found = [(sealed, message_of(sealed)) for sealed in record.notices() if case in ("", sealed.case)]
     if as_json:
-        typer.echo(json.dumps([as_data(sealed) for sealed in found], indent=2, ensure_ascii=False))
+        typer.echo(json.dumps([as_data(sealed) for sealed, _ in found], indent=2, ensure_ascii=False))
         return
-    for sealed in found:
-        message = message_of(sealed)
+    for sealed, message in found:
         following = "" if message.next_moment is None else f", next by {_iso(message.next_moment)}"
         typer.echo(
             f"{sealed.number:>4}  {_iso(message.at)}  {message.kind:<18} {sealed.case}  by {message.by}{following}"
@@ -227,14 +243,30 @@ def export(
     """Write the whole archive into a folder: each message in both languages and as JSON, with its digest.
 
     \b
-    digest(n) = SHA-256(digest(n - 1) + body(n)); `piekwacht ledger check` recomputes all of them.
+    digest(n) = SHA-256(digest(n - 1) + body(n)) is recomputed for each of them.
+    Exit code: 0 the archive is what was published, 1 it is not (each line says
+    where; what can be read is written all the same), 2 wrong use.
     """
     from config.files import publish as write
     from monitors.notices.channels import files_of
+    from monitors.record.ledger import LedgerError
+    from monitors.record.ledger_notices import problems
 
     with reading(ledger) as record:
         found = record.notices()
-    write(out, {name: text for sealed in found for name, text in files_of(sealed).items()}, as_json=as_json)
+    if not found:
+        typer.echo("Nothing was published.", err=True)
+    broken = list(problems(found))
+    for line in broken:
+        typer.echo(line, err=True)
+    texts: dict[str, str] = {}
+    for sealed in found:
+        try:
+            texts |= files_of(sealed)
+        except LedgerError as error:
+            typer.echo(str(error), err=True)
+    write(out, texts, as_json=as_json)
+    raise typer.Exit(Exit.NO if broken else Exit.GOOD)
 
 
 @app.command()
@@ -245,7 +277,13 @@ def deliver(
     ledger: LedgerOption = DEFAULT_LEDGER,
     config: ConfigOption = Path("config"),
 ) -> None:
-    """Deliver an archived message again: to a channel that did not take it."""
+    """Deliver an archived message again: to a channel that did not take it.
+
+    \b
+    Exit code: 0 delivered, 1 a channel did not take it, 2 wrong use.
+    """
+    from monitors.notices.outlook import message_of
+
     configuration = load_or_exit(config, code=Exit.USAGE)
     choose("environment", env, configuration.environments)
     place = configuration.environments[env]
@@ -253,9 +291,12 @@ def deliver(
         choose("channel", name, place.notices.channels)
     with reading(ledger) as record:
         found = next((sealed for sealed in record.notices() if sealed.number == number), None)
+        if found is not None:
+            message_of(found)  # what cannot be read cannot be sent
     if found is None:
         _refuse([f"NUMBER: found {number}, expected a message of the archive: `piekwacht notice list` shows them"])
-    _deliver(found, place, channel)
+    if not _deliver(found, place, channel):
+        raise typer.Exit(Exit.NO)
 
 
 def _read_draft(file: Path, model: type[Draft]) -> Draft:
@@ -294,19 +335,46 @@ def _compose(
     *,
     by: str,
     channels: tuple[str, ...],
+    aloud: bool,
 ) -> Message:
-    """Show a draft in both languages and return its message; exit with 2 and everything that is wrong with it."""
-    from monitors.notices.draft import NotReadyError, message, wording
-    from monitors.notices.wording import LANGUAGES
+    """Return the message of a draft; exit with 2 and everything that is wrong with it.
 
-    names, reasons = _names(configuration), _reasons()
+    `aloud`: show it in both languages, and who says what: the monitor (observed) or a person (entered).
+    """
+    from monitors.notices.draft import NotReadyError, message, wording
+    from monitors.notices.wording import LANGUAGES, reasons
+
+    names = _names(configuration)
     try:
-        for language in LANGUAGES:
+        for language in LANGUAGES if aloud else ():
             typer.echo(f"----- {language}")
-            typer.echo(wording(draft, item, names, reasons, language))
-        return message(draft, item, names, reasons, now, by=by.strip() or "nobody", channels=channels)
+            typer.echo(wording(draft, item, names, reasons(), language))
+        ready = message(draft, item, names, reasons(), now, by=by.strip() or "nobody", channels=channels)
     except NotReadyError as error:
         _refuse([f"{file}: {complaint}" for complaint in error.complaints])
+    if aloud:
+        typer.echo("----- who says what")
+        for name, fact in ready.facts.items():
+            typer.echo(f"{fact.origin:<9} {name:<13} {' '.join(fact.value.split())}")
+    return ready
+
+
+def _at_home(record: Ledger, place: Environment) -> None:
+    """Exit with 2 where another monitor keeps the messages of this environment."""
+    if keeper := place.notices.elsewhere(record.vantage):
+        mine = f"{record.path} is the ledger of '{record.vantage}'"
+        _refuse([f"{mine}; use that of '{keeper}', which keeps the messages (notices.kept_by)"])
+
+
+def _confirm(where: str) -> None:
+    """Ask; exit with 2 for any answer but yes, no answer included."""
+    try:
+        agreed = typer.confirm(f"Publish this to {where}?")
+    except typer.Abort:
+        agreed = False
+        typer.echo()
+    if not agreed:
+        _refuse(["Nothing was published."])
 
 
 def _names(configuration: Configuration) -> Mapping[str, Words]:
@@ -315,37 +383,31 @@ def _names(configuration: Configuration) -> Mapping[str, Words]:
     return {name: Words(nl=system.name_nl, en=system.name) for name, system in configuration.systems.items()}
 
 
-def _reasons() -> Mapping[Any, Words]:
-    from monitors.notices.wording import Words
-    from monitors.web.status_page.words import REASONS
-
-    return {reason: Words(nl=said.nl, en=said.en) for reason, said in REASONS.items()}
-
-
 def _archive(record: Ledger, message: Message) -> Sealed:
-    """Seal a message in the ledger and return it as it stands there."""
-    record.add_notice(message.case, message.model_dump_json())
-    return record.notices()[-1]
+    """Seal a message in the ledger and return it as it stands there; another process may have added one since."""
+    digest = record.add_notice(message.case, message.model_dump_json())
+    return next(sealed for sealed in record.notices() if sealed.digest == digest)
 
 
-def _deliver(sealed: Sealed, place: Environment, only: list[str] | None = None) -> None:
-    """Deliver to each channel and say so; exit with 1 if one does not take it."""
+def _deliver(sealed: Sealed, place: Environment, only: list[str] | None = None) -> bool:
+    """Deliver to each channel and say so; return whether all took it."""
     from monitors.notices.channels import DeliveryError, secrets_of
     from monitors.notices.channels import deliver as send
 
     typer.echo(f"number {sealed.number} of the archive, {sealed.digest[:16]}")
-    failed = False
+    refused = []
     for name, channel in place.notices.channels.items():
         if only and name not in only:
             continue
         try:
             typer.echo(f"{name}: {send(channel, sealed, secrets_of(place.secrets))}")
         except DeliveryError as error:
-            failed = True
+            refused.append(name)
             typer.echo(f"{name}: not delivered: {error}", err=True)
-    if failed:
-        typer.echo(f"Once it works: piekwacht notice deliver {sealed.number} --channel NAME", err=True)
-        raise typer.Exit(Exit.NO)
+    if refused:
+        to = " ".join(f"--channel {name}" for name in refused)
+        typer.echo(f"Once it works: piekwacht notice deliver {sealed.number} {to}", err=True)
+    return not refused
 
 
 def _row(row: Mapping[str, Any]) -> str:

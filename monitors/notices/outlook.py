@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from config import Configuration
 from monitors.availability.books import Books
 from monitors.availability.timeline import Stretch
@@ -12,7 +14,7 @@ from monitors.incidents import Incident, classified
 from monitors.notices.cases import Subject, subjects
 from monitors.notices.message import Message
 from monitors.notices.protocol import Due, Promise, dues
-from monitors.record.ledger import Ledger, Sealed
+from monitors.record.ledger import Ledger, LedgerError, Sealed
 from monitors.seen import incidents_of
 
 BEHIND = 14 * 86_400.0
@@ -70,8 +72,11 @@ def urgent(items: Iterable[Outlook]) -> list[Outlook]:
 
 
 def message_of(sealed: Sealed) -> Message:
-    """Return an archived message."""
-    return Message.model_validate_json(sealed.body)
+    """Return an archived message. Raises `LedgerError` for one that cannot have been published as it is."""
+    try:
+        return Message.model_validate_json(sealed.body)
+    except ValidationError:
+        raise LedgerError(f"notice {sealed.number} cannot be read: `piekwacht ledger check` tells more") from None
 
 
 def _outlook(subject: Subject, configuration: Configuration, messages: Sequence[Message], now: float) -> Outlook:

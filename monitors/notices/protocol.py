@@ -147,6 +147,11 @@ class Promise:
         opens = next((max(soon, begin * 60.0) for begin, until in spans if soon < until * 60.0), math.inf)
         return min(opens, max(soon, late))
 
+    def next_after(self, kind: Kind, at: float) -> float:
+        """Return the latest moment that a message at `at` may name for the next: sooner after 'under investigation'."""
+        latest = self.next_update(at)
+        return min(latest, at + self.terms.more_within) if kind is Kind.INVESTIGATING else latest
+
     def announce_by(self, start: float) -> float:
         """Return the latest moment to announce work that begins at `start`: the end of the last day that will do.
 

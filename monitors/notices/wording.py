@@ -1,10 +1,11 @@
 """From facts to texts: every message in Dutch and in English, with what is missing as a visible gap. Pure.
 
-    observed by the monitor     systems, start, end, duration, began, ended, reason
+    observed by the monitor     systems, began, ended, reason
+    announced with the work     start, end, duration
     entered by a person         processes, changes, cause, news, expected_end, workaround, messages, emergency
 
-Nothing is invented: a line whose fact is not known is left out, or holds a gap ('vul in: wat wordt geraakt') where the
-protocol wants it said. A message with a gap is not published.
+Nothing is invented: a line whose fact is not known is left out, or holds a gap ('vul in: wat kunnen mensen niet doen')
+where the protocol wants it said. A message with a gap is not published.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from typing import Annotated, Any, Literal, Self
 from babel.dates import format_datetime
 from babel.lists import format_list
 from jinja2 import Environment, StrictUndefined
+from jinja2.meta import find_undeclared_variables
 from pydantic import BeforeValidator, Field, model_validator
 
 from config.fields import Instant
 from config.hours import ZONE
 from config.source import Strict, expected, read, validate
+from journeys import Reason
 from monitors.notices.protocol import Kind
 
 Language = Literal["nl", "en"]
@@ -43,12 +46,15 @@ class Words(Strict):
 
 
 GAPS: Mapping[str, Words] = {
-    "processes": Words(nl="wat wordt geraakt", en="what is affected"),
+    "processes": Words(nl="wat kunnen mensen niet doen", en="what people cannot do"),
     "news": Words(nl="wat is er nieuw", en="what is new"),
     "next": Words(nl="moment van het volgende bericht", en="moment of the next message"),
     "emergency": Words(nl="mag de noodprocedure worden gebruikt", en="may the emergency procedure be used"),
     "expected_end": Words(nl="wanneer is het klaar", en="when will it be ready"),
     "ended": Words(nl="het is nog niet voorbij", en="it is not over yet"),
+    "messages": Words(
+        nl="wat doet men met verzonden en bewaarde berichten", en="what to do with messages sent and buffered"
+    ),
 }
 """What is asked for where a fact is missing that must be told."""
 
@@ -81,7 +87,8 @@ class Entered(Strict):
 class Observed:
     """What the record says; `reason` is how it shows. `emergency_procedure`: whether the owner has one.
 
-    `emergency_on`: its use has been permitted in an earlier message about the same.
+    `emergency_on`: its use has been permitted in an earlier message about the same. `repair`: the work is the repair
+    after a disruption.
     """
 
     systems: Sequence[Words]
@@ -92,6 +99,7 @@ class Observed:
     reason: Words | None = None
     emergency_procedure: bool = False
     emergency_on: bool = False
+    repair: bool = False
 
 
 class Line(Strict):
@@ -133,12 +141,42 @@ class _Texts(Strict):
     """The whole file."""
 
     messages: dict[Kind, Wording]
+    reasons: dict[Reason, Words]
 
 
 @cache
+def _texts() -> _Texts:
+    return validate(read(Path(__file__).with_name("texts.yaml")), _Texts)
+
+
 def wordings() -> Mapping[Kind, Wording]:
     """Return the wording of every kind of message."""
-    return validate(read(Path(__file__).with_name("texts.yaml")), _Texts).messages
+    return _texts().messages
+
+
+def reasons() -> Mapping[Reason, Words]:
+    """Return how each kind of failure shows, in words for everybody."""
+    return _texts().reasons
+
+
+@cache
+def tells(kind: Kind) -> frozenset[str]:
+    """Return the facts that a person can enter and that a message of this kind tells."""
+    used: set[str] = set()
+    for line in wordings()[kind].lines:
+        used |= {line.when, line.must, line.gap, *find_undeclared_variables(_environment.parse(line.nl))}
+    return frozenset(_FOLLOWS_FROM.get(name, name) for name in used) & Entered.model_fields.keys()
+
+
+_FOLLOWS_FROM = {
+    "expected_end_unknown": "expected_end",
+    "expected_end_open": "expected_end",
+    "emergency_yes": "emergency",
+    "emergency_no": "emergency",
+    "emergency_open": "emergency",
+    "messages_open": "messages",
+}
+"""What is computed of an entered fact alone, and that fact."""
 
 
 def text(kind: Kind, observed: Observed, entered: Entered, next_moment: datetime | None, language: Language) -> str:
@@ -161,7 +199,9 @@ def _facts(
     facts: dict[str, str | bool] = dict(_told(observed, entered, next_moment, language))
     allowed, has = entered.emergency, observed.emergency_procedure
     facts |= {
+        "repair": observed.repair,
         "solved": entered.workaround is None,
+        "messages_open": has and entered.workaround is None and entered.messages is None,
         "expected_end_unknown": entered.expected_end == "unknown",
         "expected_end_open": entered.expected_end is None,
         "emergency_yes": has and allowed is True,

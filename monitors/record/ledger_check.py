@@ -60,7 +60,7 @@ def problems(connection: sqlite3.Connection, histories: Histories) -> list[str]:
         lambda: _hours(connection, names, histories),
         lambda: _counters(connection, names),
         lambda: _windows(connection),
-        lambda: ledger_notices.problems(connection),
+        lambda: ledger_notices.problems(ledger_notices.archive(connection)),
     ]
     return [line for check in checks for line in islice(check(), SHOWN)]
 

@@ -10,7 +10,7 @@ archived for a year (2022-12-douane-communication-protocol); here they stay as l
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -41,10 +41,10 @@ def archive(reader: sqlite3.Connection) -> list[Sealed]:
     return [Sealed(*row) for row in reader.execute(_ALL)]
 
 
-def problems(reader: sqlite3.Connection) -> Iterator[str]:
-    """Yield the messages that are not what was published, or are missing."""
+def problems(found: Iterable[Sealed]) -> Iterator[str]:
+    """Yield the messages of a whole archive that are not what was published, or are missing."""
     before, expected = "", 1
-    for number, _, body, digest in reader.execute(_ALL):
+    for number, _, body, digest in found:
         if number != expected:
             yield f"notice {expected}: missing"
         if digest != seal(before, body):

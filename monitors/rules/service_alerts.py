@@ -14,7 +14,6 @@ from config.fields import parse_duration
 from config.promql import increase, ratio, select, total
 from loadtests import metrics as load
 from monitors.metrics import (
-    BUILD,
     CALLS_LEAKED,
     CERTIFICATE_EXPIRY,
     FAILURES,
@@ -123,14 +122,12 @@ def _failures(configuration: Configuration, window: str) -> str:
 
 
 def _notice_overdue(severity: Severity, kinds: str) -> Rule:
-    """Each monitor keeps its own archive: what was told from one of them was told, so all must say that it is due."""
-    due = select(NOTICE_DUE, rule=kinds)
-    late = f"(time() - min by (system, rule) ({due}) > 0)"
-    everywhere = f"count by (system, rule) ({due}) >= on () group_left () count({BUILD})"
+    """Believe whoever says that a message is due: only the monitor that keeps the messages does (`notices.kept_by`)."""
+    late = f"(time() - min by (system, rule) ({select(NOTICE_DUE, rule=kinds)}) > 0)"
     return alert(
         "NoticeOverdue",
         severity,
-        f"{owned(late)}\nand on (system, rule) {everywhere}",
+        owned(late),
         wait="2m",
         summary="People should have been told about {{ $labels.system }} {{ $value | humanizeDuration }} ago",
         description=(

@@ -209,7 +209,10 @@ def test_systems_that_depend_on_each_other() -> None:
 
 
 def test_the_kind_of_time() -> None:
-    """Failing within announced maintenance is observed and marked planned; past its end it is overrun, and counts."""
+    """Failing within announced maintenance is observed and marked planned; past its end it is overrun, and counts.
+
+    The overrun is over from the minute on in which the system passes: its first seconds are no disruption of their own.
+    """
     minute = int(NOON // 60)
     timeline = [
         (minute - 60, minute + 10, Window.PLANNED),
@@ -217,7 +220,7 @@ def test_the_kind_of_time() -> None:
         (minute + 20, minute + 99, Window.NONE),
     ]
 
-    def incident(start: int, end: int | None) -> Incident:
+    def incident(start: float, end: float | None) -> Incident:
         ended = None if end is None else NOON + end * 60
         whole = Incident(
             "portal", NOON + start * 60, ended, Reason.TIMEOUT, "log-in", ((NOON + start * 60, ended),), ("here",)
@@ -227,6 +230,8 @@ def test_the_kind_of_time() -> None:
     assert (incident(2, 8).kinds, incident(2, 8).planned, incident(2, 8).counts) == ((Window.PLANNED,), True, False)
     assert (incident(2, 15).kinds, incident(2, 15).counts) == ((Window.PLANNED, Window.OVERRUN), True)
     assert (incident(2, None).kinds, incident(2, None).planned) == ((Window.PLANNED, Window.OVERRUN), False)
+    assert incident(2, 20.3).kinds == (Window.PLANNED, Window.OVERRUN)
+    assert incident(20.1, 20.3).kinds == incident(15, 21.3).kinds[1:] == (Window.NONE,)
     assert (incident(30, 40).kinds, incident(30, 40).counts) == ((Window.NONE,), True)
 
 

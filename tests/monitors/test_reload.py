@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import time
 from collections import Counter
@@ -18,6 +19,7 @@ from aiohttp import BasicAuth, web
 from prometheus_client.parser import text_string_to_metric_families
 
 from config import ConfigError, Configuration, Problem, load
+from config.channels import Publishing
 from monitors import metrics, service
 from monitors.log import Log
 from monitors.record.ledger import Ledger, LedgerError
@@ -50,6 +52,7 @@ class Estate:
         self.trouble: ConfigError | None = None
         self.paths: dict[str, str] = {}
         self.environment = "local"
+        self.kept_by: str | None = None
 
     def probes(self, **paths: str) -> None:
         """Say which probes there are, name to path."""
@@ -59,7 +62,12 @@ class Estate:
         if self.trouble:
             raise self.trouble
         place = self._shipped.environments["local"].model_copy(
-            update={"endpoints": {"website": self._base}, "probe_interval": INTERVAL, "references": []}
+            update={
+                "endpoints": {"website": self._base},
+                "probe_interval": INTERVAL,
+                "references": [],
+                "notices": Publishing(kept_by=self.kept_by),
+            }
         )
         system = self._shipped.systems["website"]
         system = system.model_copy(
@@ -327,3 +335,25 @@ def test_the_shipped_configuration_can_be_read_twice(configuration: Configuratio
     again = load(configuration.root)
     assert again.systems == configuration.systems
     assert again.environments == configuration.environments
+
+
+@pytest.mark.parametrize(("kept_by", "elsewhere"), [(None, None), ("local", None), ("amsterdam", "amsterdam")])
+async def test_one_monitor_says_which_messages_are_due(
+    estate: Estate, ledger: Ledger, kept_by: str | None, elsewhere: str | None
+) -> None:
+    """Only the one that keeps the messages knows; the others' pages say which that is."""
+    estate.probes(stays="/stays")
+    estate.kept_by = kept_by
+    start = time.time() + 3600
+    late = AnnouncedWindow(start, start + 3600, "release", "planned", ("website",), "Release")
+    ledger.add_window(late, time.time(), by="J. Jansen", why="announced an hour ahead")
+    async with running(estate, ledger) as run:
+        while not (snapshot := await run.monitor.snapshot()).periods:  # noqa: ASYNC110 - sets no event
+            await asyncio.sleep(0.05)
+        page = json.loads((await run.ask("/status.json"))[1])
+        html = (await run.ask("/?lang=en"))[1]
+    assert {rule for _, rule in snapshot.notices} == (set() if elsewhere else {"N1"})
+    assert page["notices_kept_by"] == elsewhere
+    assert [each["case"] for each in page["notices"]] == ([] if elsewhere else ["release"])
+    assert ("The monitor at amsterdam knows what must be told" in html) == bool(elsewhere)
+    assert ("<code>piekwacht notice draft release --kind planned</code>" in html) != bool(elsewhere)

@@ -41,8 +41,9 @@ class _History:
 class Reader:
     """Reads the facts of one configuration from a ledger. Not for several threads at once."""
 
-    def __init__(self, ledger: Ledger, configuration: Configuration) -> None:
+    def __init__(self, ledger: Ledger, configuration: Configuration, kept_elsewhere: str | None = None) -> None:
         self._ledger = ledger
+        self._kept_elsewhere = kept_elsewhere
         self._configuration = configuration
         self._history: dict[str, _History] = {}
         self._counted_at = float("-inf")
@@ -70,7 +71,10 @@ class Reader:
             rolling={name: each.rolling for name, each in self._history.items()},
             year={name: each.year for name, each in self._history.items()},
             incidents=known,
-            notices=urgent(outlooks(self._ledger, self._configuration, known, timelines, now)),
+            notices=[]
+            if self._kept_elsewhere
+            else urgent(outlooks(self._ledger, self._configuration, known, timelines, now)),
+            notices_kept_by=self._kept_elsewhere,
             windows=[window for window in self._ledger.windows() if window.kind != "hours"],
         )
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from itertools import groupby
+from shlex import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
@@ -72,6 +73,7 @@ def _template() -> Template:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
+    environment.filters["shell"] = quote
     environment.globals |= {
         "css": css(),
         "words": words,

@@ -27,12 +27,18 @@ PAGE_AGE = 2.0
 class StatusPage:
     """Serves the status page of one monitor: add `routes()` to an application, and `close` at its end.
 
-    `clock` gives Unix seconds.
+    `kept_elsewhere` is the vantage point that keeps the messages, where it is another one. `clock` gives Unix seconds.
     """
 
-    def __init__(self, ledger: Ledger, configuration: Configuration, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        configuration: Configuration,
+        kept_elsewhere: str | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._ledger = ledger
-        self._reader = Reader(ledger, configuration)
+        self._reader = Reader(ledger, configuration, kept_elsewhere)
         self._clock = clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="status")
         self._busy = asyncio.Lock()
@@ -44,9 +50,9 @@ class StatusPage:
         """Return the routes `/` and `/status.json`."""
         return [web.get("/", self._html), web.get("/status.json", self._json)]
 
-    def reconfigure(self, configuration: Configuration) -> None:
+    def reconfigure(self, configuration: Configuration, kept_elsewhere: str | None) -> None:
         """Show another configuration from now on."""
-        self._reader = Reader(self._ledger, configuration)
+        self._reader = Reader(self._ledger, configuration, kept_elsewhere)
         self._made = float("-inf")
 
     def close(self) -> None:

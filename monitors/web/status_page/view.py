@@ -63,7 +63,7 @@ class Facts:
     By system: the kind of time now and since when, the account of each day of the strip (oldest first), of the last 30
     days, and of this year with what is still to come of it. `sightings` holds what this vantage point says of each
     probe now. `incidents` are all that touch the days of the strip. `notices` are what people must be told, the most
-    urgent first.
+    urgent first; `notices_kept_by` is the vantage point that knows, where it is another one.
     """
 
     now: float
@@ -78,6 +78,7 @@ class Facts:
     year: Mapping[str, Account]
     incidents: Sequence[Incident]
     notices: Sequence[Outlook]
+    notices_kept_by: str | None = None
     windows: Sequence[AnnouncedWindow]
 
 
@@ -179,6 +180,9 @@ class Page(Strict):
         description="Open ones, oldest first; then those of the last 14 days, newest first."
     )
     notices: tuple[NoticeRow, ...] = Field(description="Messages that are due now, the most urgent first.")
+    notices_kept_by: str | None = Field(
+        description="The vantage point whose monitor knows what is due, where that is another one; else null."
+    )
     windows: tuple[WindowRow, ...] = Field(description="Under way and announced for the next 60 days.")
 
     @property
@@ -199,6 +203,7 @@ def view(facts: Facts) -> Page:
         owners=tuple(OwnerGroup(id=owner.id, name=owner.name, systems=tuple(rows)) for owner, rows in owners.values()),
         incidents=tuple(_incident(each, facts) for each in _shown(facts)),
         notices=tuple(_notices(facts)),
+        notices_kept_by=facts.notices_kept_by,
         windows=tuple(
             _window(each, facts)
             for each in sorted(facts.windows)

@@ -222,6 +222,10 @@ PHRASES: Mapping[str, Text] = {
     "reopened": Text("came back {count} times", "kwam {count} keer terug"),
     "notices": Text("To be told now", "Nu te melden"),
     "no_notices": Text("Nobody has to be told anything now.", "Er is nu niets te melden."),
+    "notices_elsewhere": Text(
+        "The monitor at {vantage} knows what must be told: see its page.",
+        "De monitor in {vantage} weet wat er te melden is: zie de pagina daar.",
+    ),
     "by": Text("by", "uiterlijk"),
     "overdue": Text("overdue", "te laat"),
     "windows": Text("Planned work ahead", "Gepland werk"),

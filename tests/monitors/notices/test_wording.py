@@ -29,13 +29,13 @@ OBSERVED = Observed(
     end=at("2026-05-10T08:00"),
     began=at("2026-03-02T10:00"),
     ended=at("2026-03-02T13:37"),
-    reason=words("het retourbericht blijft uit", "the return message does not come"),
+    reason=words("u krijgt geen retourbericht", "you do not receive a return message"),
     emergency_procedure=True,
     emergency_on=True,
 )
 EVERYTHING = Entered(
-    processes=words("aangiften voor invoer en uitvoer", "import and export declarations"),
-    changes=words("u levert aangiften in op papier", "you hand in declarations on paper"),
+    processes=words("invoer en uitvoer aangeven", "submitting import and export declarations"),
+    changes=words("u doet aangifte op papier", "you hand in declarations on paper"),
     cause=words("een fout in de berichtenpoort", "a fault in the message gateway"),
     news=words("de leverancier heeft de fout gevonden", "the supplier has found the fault"),
     expected_end=at("2026-03-02T14:00"),
@@ -73,7 +73,7 @@ MUST_SAY = {
     Kind.DISRUPTION: {"processes", "next"},
     Kind.UPDATE: {"news", "next"},
     Kind.EMERGENCY: {"processes", "next"},
-    Kind.ENDED: set(),
+    Kind.ENDED: {"messages"},
 }
 """What the protocol wants said and only a person knows."""
 
@@ -98,7 +98,7 @@ def test_an_end_that_nobody_knows_is_told_as_such() -> None:
     """An honest 'we do not know' is no gap."""
     unknown = EVERYTHING.model_copy(update={"expected_end": "unknown"})
     said = text(Kind.OVERRUN, OBSERVED, unknown, NEXT, "nl")
-    assert "Wij weten nog niet wanneer het klaar is." in said
+    assert "Wij weten nog niet wanneer wij klaar zijn." in said
     assert gaps(said) == []
 
 

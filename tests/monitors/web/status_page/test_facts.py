@@ -151,7 +151,7 @@ class Clock:
 async def served(ledger: Ledger, configuration: Configuration) -> AsyncIterator[tuple[TestClient[Any, Any], Clock]]:
     record(ledger, 0, HOUR)
     clock = Clock()
-    page = StatusPage(ledger, configuration, clock)
+    page = StatusPage(ledger, configuration, clock=clock)
     application = web.Application()
     application.add_routes(page.routes())
     async with TestClient(TestServer(application)) as client:
