@@ -33,7 +33,9 @@ import numpy as np
 from pydantic import Field
 
 from config.source import Strict
-from loadtests.results import Results, percentile
+from loadtests.latencies import Counted, merged, percentile
+from loadtests.results import Results
+from loadtests.timeline import total
 from loadtests.verdict import Outcome
 
 Phase = Literal["ramp", "bisection", "check", "confirmation"]
@@ -77,7 +79,7 @@ class Observed:
     failed: int
     failures: int
     in_flight: float
-    responses: Counter[int]
+    responses: Counted
 
     @property
     def p95(self) -> float:
@@ -95,30 +97,30 @@ class Observed:
         """How long a citizen is on the way without waiting for an answer, by Little's law: W = L / lambda - answers."""
         if not self.started:
             return 0.0
-        waiting = sum(value * count for value, count in self.responses.items()) / 1e6
+        values, counts = self.responses
+        waiting = float(values @ counts) / 1e6
         return max(0.0, self.in_flight * self.seconds - waiting) / self.started
 
     def slower_than(self, limit: float) -> int:
         """Return how many answers took longer than `limit`."""
-        return sum(count for value, count in self.responses.items() if value > limit * 1e6)
+        values, counts = self.responses
+        return int(counts[values > limit * 1e6].sum())
 
 
-def observe(results: Results, warm_up: int, hold: int) -> Observed:
-    """Return what a run of `warm_up` and `hold` seconds has seen so far."""
-    after = [moment for index, moment in sorted(results.moments.items()) if index >= warm_up]
-    steady = [moment for index, moment in sorted(results.moments.items()) if warm_up <= index < warm_up + hold]
-    responses: Counter[int] = Counter()
-    for moment in after:
-        responses.update(moment.response)
+def observe(results: Results) -> Observed:
+    """Return what a hold has seen so far; the steady part of its run is what comes after the warm-up."""
+    steady = results.timeline.rows(results.steady)
+    after = results.timeline.rows(range(results.steady.start, results.seconds))
+    responses = [step.steady.counted() for step in results.steps.values()]
     return Observed(
         seconds=len(steady),
-        started=sum(moment.started for moment in steady),
-        ended=sum(moment.completed + moment.failed for moment in steady),
-        completed=sum(moment.completed for moment in after),
-        failed=sum(moment.failed for moment in after),
+        started=total(steady, "started"),
+        ended=total(steady, "completed") + total(steady, "failed"),
+        completed=total(after, "completed"),
+        failed=total(after, "failed"),
         failures=results.total_failed,
-        in_flight=sum(moment.in_flight for moment in steady) / len(steady) if steady else 0.0,
-        responses=responses,
+        in_flight=total(steady, "in_flight") / len(steady) if len(steady) else 0.0,
+        responses=merged([*responses, results.afterwards.counted()]),
     )
 
 
@@ -159,7 +161,7 @@ def hopeless(observed: Observed, rate: float, warm_up: int, hold: int, limits: L
     most = allowed_failures(round(rate * (warm_up + hold)), limits.failed_share) + WARM_UP_FAILURES
     if observed.failures > most:
         return f"{observed.failures:,} journeys have failed, warm-up included; at most {most:,} may"
-    answers = max(planned * steps, observed.responses.total() * hold / max(1, observed.seconds))
+    answers = max(planned * steps, int(observed.responses[1].sum()) * hold / max(1, observed.seconds))
     slow = observed.slower_than(limits.p95)
     if slow > 0.05 * answers:
         return f"{slow:,} answers have taken longer than {limits.p95:g} s, of {answers:,.0f} at most 5 % may"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -24,8 +23,9 @@ from loadtests.arrivals import Spacing
 from loadtests.capacity import Ask, Search, hopeless, judge, observe
 from loadtests.capacity_report import Capacity, End, Forecast, Hold, Probe, Settings
 from loadtests.conductor import Conductor
+from loadtests.latencies import percentile
 from loadtests.plan import Plan
-from loadtests.results import Results, percentile
+from loadtests.results import Results
 from loadtests.run import SteadyConsole, check_writable, conducting, follow, interruption
 
 PROBE_CITIZENS = 5
@@ -149,11 +149,11 @@ class Session:
         plan = self._plan(rate, self.warm_up + seconds, f"{ask.phase}: {rate:g} a second", warm_up=self.warm_up)
 
         def look(results: Results, _: float) -> str | None:
-            seen = observe(results, self.warm_up, seconds)
+            seen = observe(results)
             return hopeless(seen, rate, self.warm_up, seconds, limits, steps)
 
         reason, results = self._run(plan, look)
-        hold = self._judged(ask, seconds, reason, results)
+        hold = self._judged(ask, reason, results)
         self.holds.append(hold)
         self._say(f"  {hold.outcome}" + (f": {'; '.join(hold.reasons)}" if hold.reasons else ""))
         if hold.outcome == "invalid":
@@ -163,8 +163,8 @@ class Session:
                 raise _EndedError("generator")
         return hold
 
-    def _judged(self, ask: Ask, seconds: int, reason: str | None, results: Results) -> Hold:
-        seen = observe(results, self.warm_up, seconds)
+    def _judged(self, ask: Ask, reason: str | None, results: Results) -> Hold:
+        seen = observe(results)
         outcome, reasons = judge(seen, self.warm_up, self.settings.limits)
         if self._conductor.interrupted:
             outcome, reasons = ("failed", [reason]) if reason else ("invalid", ["broken off"])
@@ -192,7 +192,7 @@ class Session:
             p99=percentile(seen.responses, 0.99),
             in_flight=seen.in_flight,
             lateness_p99=results.lateness.percentile(0.99),
-            cpu=max((moment.cpu for moment in results.moments.values()), default=0.0),
+            cpu=float(results.timeline.all()["cpu"].max(initial=0.0)),
             failures={name: count for name, count in results.failed_by_reason().items() if count},
         )
 
@@ -221,16 +221,13 @@ class Session:
         plan = self._plan(PROBE_CITIZENS / seconds, seconds, "probe", spacing="even", drain=PROBE_PATIENCE)
         _, results = self._run(plan)
         self._check_interruption()
-        responses: Counter[int] = Counter()
-        for moment in results.moments.values():
-            responses.update(moment.response)
-        p95, completed = percentile(responses, 0.95), results.total_completed
+        p95, completed = results.response().percentile(0.95), results.total_completed
         healthy = 0 < completed == results.counts["started"] and p95 <= self.settings.limits.p95
         after, failed = len(self.holds), results.total_failed
         self.probes.append(Probe(after_hold=after, healthy=healthy, completed=completed, failed=failed, p95=p95))
         self._check_budget()
         if healthy and not self.warm_up and self.settings.warm_up is None:
-            longest = max(index + 1 for index, moment in results.moments.items() if moment.completed)
+            longest = int(results.timeline.all()["completed"].nonzero()[0][-1]) + 1
             self.warm_up = max(SHORTEST_WARM_UP, math.ceil(1.25 * longest))
             self._say(f"a journey takes up to {longest} s: the warm-up is {self.warm_up} s")
         return healthy

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from config import Channel, Thresholds
-from loadtests.results import Latencies, Results, together
+from loadtests.latencies import Latencies, together
+from loadtests.results import Results
 from loadtests.steady import Steady
 from loadtests.verdict import Check, Unit, check
 from loadtests.waiting_room import Surplus, unqueued

@@ -47,6 +47,7 @@ from loadtests.section import (
     STOP,
     draw,
     fingerprint,
+    forget_past,
     read,
     runner_of,
 )
@@ -133,6 +134,7 @@ class Conductor:
         os.environ.setdefault("LOCUST_WAIT_FOR_WORKERS_REPORT_AFTER_RAMP_UP", "0")
         runner_of(environment).register_message(READY, self._on_ready)
         runner_of(environment).register_message(SECONDS, self._on_seconds)
+        environment.events.worker_report.add_listener(lambda **_: forget_past(environment.stats))
         environment.events.heartbeat_sent.add_listener(lambda client_id, **_: self._heard(client_id))
 
     def _reset(self) -> None:

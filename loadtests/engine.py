@@ -25,7 +25,7 @@ from journeys import JourneyFailed, Mark, Passage, Reason, Request
 from loadtests.alarm import Alarm
 from loadtests.dialer import Dialer
 from loadtests.health import cpu_seconds, memory_in_use, quieten_interpreter, tcp_sockets
-from loadtests.http1 import Origin, split_url
+from loadtests.http1 import Origin, forget_heads, split_url
 from loadtests.lending import Lending
 from loadtests.plan import Crowd, Plan
 from loadtests.schedule import LANES, Order, Schedule
@@ -351,6 +351,7 @@ class Engine:
         if self._over:
             return
         self._close_second()
+        forget_heads()
         index = int(monotonic() - self._zero)
         self._seconds.append(self.second)
         self.second = Second(max(index, self.second.index + 1))

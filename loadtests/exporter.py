@@ -12,8 +12,9 @@ from config import Channel
 from config.metric import Metric as Declaration
 from journeys import Passage, definitions
 from loadtests import metrics
+from loadtests.latencies import Latencies, percentile
 from loadtests.plan import Plan
-from loadtests.results import Latencies, Moment, Results, percentile
+from loadtests.results import Results
 from loadtests.verdict import Outcome
 
 Sample = tuple[list[str], float]
@@ -37,7 +38,8 @@ class LoadCollector(Collector):
         plan, results, elapsed = self._look()
         name = plan.campaign_id
         now = min(elapsed, plan.duration, results.seconds)  # planned and started as of the same instant
-        latest = results.moments[max(results.moments)] if results.moments else Moment()
+        latest = results.timeline.latest
+        lateness, _ = results.timeline.latencies(max(0, results.seconds - 1))
         journeys = sorted({kind.journey for kind in plan.kinds})
         failed = dict.fromkeys(journeys, 0)
         for (journey, _, _), count in results.failed.items():
@@ -49,17 +51,17 @@ class LoadCollector(Collector):
         yield _family(metrics.FAILED, [([name, journey], failed[journey]) for journey in journeys])
         reasons = results.failed_by_reason().items()
         yield _family(metrics.FAILED_BY_REASON, [([name, reason], count) for reason, count in reasons])
-        yield _family(metrics.IN_FLIGHT, [([name], latest.in_flight)])
+        yield _family(metrics.IN_FLIGHT, [([name], latest["in_flight"])])
         yield _family(metrics.ATTEMPTS, [([name], results.counts["attempts"])])
         yield _family(metrics.SETBACKS, [([name], sum(results.setbacks.values()))])
         yield _family(metrics.PASSAGES, _passages(name, results))
         yield _family(metrics.REQUESTS, [([name], results.counts["requests"])])
-        yield _family(metrics.LATENESS_P99, [([name], percentile(latest.lateness, 0.99))])
+        yield _family(metrics.LATENESS_P99, [([name], percentile(lateness, 0.99))])
         yield _family(metrics.PROGRESS, [([name], now / plan.duration)])
-        yield _family(metrics.GENERATOR_CPU, [([name], latest.cpu)])
-        yield _family(metrics.GENERATOR_CONNECTIONS, [([name], latest.open_connections)])
-        yield _family(metrics.GENERATOR_MEMORY, [([name], latest.memory)])
-        yield _family(metrics.GENERATOR_LAG, [([name], latest.lag)])
+        yield _family(metrics.GENERATOR_CPU, [([name], latest["cpu"])])
+        yield _family(metrics.GENERATOR_CONNECTIONS, [([name], latest["open_connections"])])
+        yield _family(metrics.GENERATOR_MEMORY, [([name], latest["memory"])])
+        yield _family(metrics.GENERATOR_LAG, [([name], latest["lag"])])
         outcomes = get_args(Outcome)
         yield _family(metrics.OUTCOME, [([name, outcome], outcome == self._outcome) for outcome in outcomes])
         yield _response_times(name, journeys, results)
@@ -75,7 +77,7 @@ def _family(declaration: Declaration, samples: Iterable[Sample]) -> Metric:
     kind = CounterMetricFamily if declaration.kind == "counter" else GaugeMetricFamily
     family = kind(declaration.name, declaration.help, labels=declaration.labels)
     for labels, value in samples:
-        family.add_metric(labels, value)
+        family.add_metric(labels, float(value))
     return family
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from loadtests.results import Latencies
+from loadtests.latencies import Latencies
 from loadtests.summary import Bar
 
 BARS = 10

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from config.thresholds import Abort
 from loadtests.plan import Plan
 from loadtests.results import Results
+from loadtests.timeline import total
 
 FEWEST = 20
 """Journeys that must have ended; of fewer, chance decides."""
@@ -67,6 +68,6 @@ def collapse(results: Results, over: int, too_many: float) -> str | None:
 
 def _ended(results: Results, seconds: range) -> tuple[int, int]:
     """Return how many journeys failed, and how many ended, in a part of the run."""
-    moments = [moment for _, moment in results.moments_of(seconds)]
-    failed = sum(moment.failed for moment in moments)
-    return failed, failed + sum(moment.completed for moment in moments)
+    rows = results.timeline.rows(seconds)
+    failed = total(rows, "failed")
+    return failed, failed + total(rows, "completed")

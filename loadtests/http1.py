@@ -76,6 +76,11 @@ class _Heads(dict[bytes, _Head]):
 _heads = _Heads()
 
 
+def forget_heads() -> None:
+    """Let go of the heads that were met so far: once a second, since they carry the time (`Date`)."""
+    _heads.clear()
+
+
 class Origin:
     """Where a connection goes: one host and port, with or without TLS.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import asdict, dataclass
 from time import monotonic
 from types import TracebackType
@@ -11,8 +10,9 @@ from typing import Self
 from rich.console import Console
 from rich.live import Live
 
+from loadtests.latencies import merged, percentile
 from loadtests.plan import Plan
-from loadtests.results import Results, percentile
+from loadtests.results import Results
 from loadtests.steady import amplification_of
 from loadtests.terminal import SHOWN_FROM, live_panel
 
@@ -59,12 +59,9 @@ class State:
 
 def state_of(plan: Plan, results: Results, elapsed: float) -> State:
     """Return the state of a run at `elapsed` seconds."""
-    response: Counter[int] = Counter()
-    lateness: Counter[int] = Counter()
-    latest = [results.moments[index] for index in sorted(results.moments)[-RECENT:]]
-    for moment in latest:
-        response.update(moment.response)
-        lateness.update(moment.lateness)
+    recent = range(max(0, results.seconds - RECENT), results.seconds)
+    both = [results.timeline.latencies(index) for index in recent]
+    lateness, response = merged([one for one, _ in both]), merged([one for _, one in both])
     now = min(elapsed, plan.duration, results.seconds)  # planned and started as of the same instant
     failures = sorted(results.failed_by_reason().items(), key=lambda item: -item[1])
     return State(
@@ -76,11 +73,11 @@ def state_of(plan: Plan, results: Results, elapsed: float) -> State:
         completed=results.total_completed,
         failed=results.total_failed,
         dropped=results.counts["dropped"] + results.counts["no_account"],
-        in_flight=latest[-1].in_flight if latest else 0,
+        in_flight=int(results.timeline.latest["in_flight"]),
         response_p50=percentile(response, 0.5),
         response_p99=percentile(response, 0.99),
         lateness_p99=percentile(lateness, 0.99),
-        amplification=amplification_of(latest),
+        amplification=amplification_of(results.timeline.rows(recent)),
         failures=tuple((reason, count) for reason, count in failures[:3] if count),
     )
 

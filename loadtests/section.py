@@ -19,7 +19,7 @@ from locust import User, task
 from locust.env import Environment
 from locust.rpc import Message
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
-from locust.stats import RequestStats
+from locust.stats import RequestStats, StatsEntry
 
 from config import ConfigError
 from loadtests.accounts import Pool, pool_of
@@ -42,6 +42,9 @@ LOOKS_WITHOUT_MASTER = 24
 
 Looks are counted, not seconds: a machine that stood still for a while has not looked.
 """
+
+LOCUST_LOOKS_BACK = 30
+"""Seconds of which Locust keeps the counts: it shows the mean of ten, those before the last two (`current_rps`)."""
 
 
 class CrowdUser(User):
@@ -242,12 +245,24 @@ def fingerprint(pool: Pool | None) -> tuple[int, str]:
     return (len(pool), pool.digest) if pool is not None else (0, "")
 
 
+def forget_past(stats: RequestStats) -> None:
+    """Drop Locust's counts of single seconds that it does not look at any more: it keeps them for ever."""
+    for entry in (stats.total, *stats.entries.values()):
+        for counts in (entry.num_reqs_per_sec, entry.num_fail_per_sec):
+            latest = max(counts, default=0)
+            for second in [second for second in counts if second < latest - LOCUST_LOOKS_BACK]:
+                del counts[second]
+
+
 def _feed_locust(stats: RequestStats, second: PackedSecond) -> None:
-    """Add one second to Locust's own statistics, in bulk: its web page, CSV and HTML files keep working."""
+    """Add one second to Locust's own statistics, in bulk: its web page, CSV and HTML files keep working.
+
+    An entry knows the statistics it belongs to. They must not know it: the collector, which would find such a circle,
+    is asleep while a run goes on.
+    """
     now = int(time.time())
-    batch = RequestStats(use_response_times_cache=False)
     for (journey, step, method), received, (values, counts), _ in second["steps"]:
-        part = batch.get(f"{journey}/{step}", method)
+        part = StatsEntry(stats, f"{journey}/{step}", method)
         part.num_requests = sum(counts)
         part.total_content_length = received
         part.num_reqs_per_sec[now] = part.num_requests
@@ -260,3 +275,4 @@ def _feed_locust(stats: RequestStats, second: PackedSecond) -> None:
     for (journey, step, reason), count, _ in second["failed"]:
         for _ in range(count):
             stats.log_error("", f"{journey}/{step}", reason)
+    forget_past(stats)

@@ -10,8 +10,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from loadtests.latencies import Latencies, together
 from loadtests.plan import Plan
-from loadtests.results import Latencies, Moment, Results, together
+from loadtests.results import Results
+from loadtests.timeline import Rows, total
 
 BUSY_SECONDS = 10
 """A process is busy when it is so for this long: one second of collecting garbage is none."""
@@ -62,22 +64,22 @@ def seconds_of(plan: Plan) -> range:
 
 def measure(results: Results) -> Steady:
     """Return what was measured in the steady part."""
-    moments = [moment for _, moment in results.moments_of(results.steady)]
-    drain = [moment for _, moment in results.moments_of(range(results.steady.stop, results.seconds))]
+    rows = results.timeline.rows(results.steady)
+    drain = results.timeline.rows(range(results.steady.stop, results.seconds))
     return Steady(
         start=results.steady.start,
         end=max(results.steady.start, min(results.steady.stop, results.seconds)),
-        started=sum(moment.started for moment in moments),
-        attempts=sum(moment.attempts for moment in moments),
-        completed=sum(moment.completed for moment in moments),
-        failed=sum(moment.failed for moment in moments),
-        completed_after=sum(moment.completed for moment in drain),
-        failed_after=sum(moment.failed for moment in drain),
-        requests=sum(moment.requests for moment in moments),
+        started=total(rows, "started"),
+        attempts=total(rows, "attempts"),
+        completed=total(rows, "completed"),
+        failed=total(rows, "failed"),
+        completed_after=total(drain, "completed"),
+        failed_after=total(drain, "failed"),
+        requests=total(rows, "requests"),
         response=together(step.steady for step in results.steps.values()),
         lateness_p99=results.steady_lateness.percentile(0.99),
-        cpu=_busiest([moment.cpu for moment in moments]),
-        loop_lag=max((moment.lag for moment in moments), default=0.0),
+        cpu=_busiest(rows["cpu"].tolist()),
+        loop_lag=float(rows["lag"].max(initial=0.0)),
     )
 
 
@@ -95,13 +97,13 @@ def amplification(attempts: int, started: int, completed: int, failed: int) -> f
     return attempts / started * (ended / max(1, completed) if ended else 1.0)
 
 
-def amplification_of(moments: Sequence[Moment]) -> float | None:
+def amplification_of(rows: Rows) -> float | None:
     """Return the amplification of some seconds."""
     return amplification(
-        attempts=sum(moment.attempts for moment in moments),
-        started=sum(moment.started for moment in moments),
-        completed=sum(moment.completed for moment in moments),
-        failed=sum(moment.failed for moment in moments),
+        attempts=total(rows, "attempts"),
+        started=total(rows, "started"),
+        completed=total(rows, "completed"),
+        failed=total(rows, "failed"),
     )
 
 

@@ -18,8 +18,9 @@ from journeys import Passage, Reason, definitions
 from loadtests.checks import system_checks
 from loadtests.health import local_ports
 from loadtests.histogram import histogram
+from loadtests.latencies import NOTHING, Latencies, percentile, together
 from loadtests.plan import Plan
-from loadtests.results import Blocks, Latencies, Moment, Results, percentile, together
+from loadtests.results import Blocks, Results
 from loadtests.second import FailureKey
 from loadtests.steady import Steady, amplification, amplification_of, measure
 from loadtests.summary import (
@@ -38,6 +39,7 @@ from loadtests.summary import (
     Times,
     WaitingRoomRow,
 )
+from loadtests.timeline import CHANNELS, Timeline
 from loadtests.verdict import Generator, generator_checks, judge, troubles
 from loadtests.waiting_room import Surplus, surpluses
 
@@ -145,18 +147,18 @@ def _attempts(results: Results, arrivals: ArrivalFacts) -> AttemptFacts:
 
 
 def _generator(results: Results, timeline: list[SecondRow]) -> GeneratorFacts:
-    moments = results.moments.values()
+    rows = results.timeline.all()
     return GeneratorFacts(
         cpu_mean=sum(row.cpu for row in timeline) / len(timeline) if timeline else 0.0,
-        cpu_max=max((moment.cpu for moment in moments), default=0.0),
-        loop_lag_max=max((moment.lag for moment in moments), default=0.0),
+        cpu_max=float(rows["cpu"].max(initial=0.0)),
+        loop_lag_max=float(rows["lag"].max(initial=0.0)),
         connections=results.counts["connections"],
-        connections_open_max=max((moment.open_connections for moment in moments), default=0),
+        connections_open_max=int(rows["open_connections"].max(initial=0)),
         stale_connections=results.counts["stale"],
         closed_early=results.counts["closed_early"],
-        sockets_max=max((moment.sockets for moment in moments), default=0),
+        sockets_max=int(rows["sockets"].max(initial=0)),
         local_ports=local_ports(),
-        memory_max=max((moment.memory for moment in moments), default=0),
+        memory_max=int(rows["memory"].max(initial=0)),
         machine=f"{system()} {release()}, {machine()}, {os.cpu_count()} processors",
     )
 
@@ -289,13 +291,13 @@ def _steps(results: Results) -> list[StepRow]:
 
 def _blocks(blocks: Blocks) -> list[Block]:
     """Return the parts of the run in which anything was measured."""
-    nothing: Mapping[int, int] = {}
-    parts = [(index, blocks.latencies.get(index, nothing)) for index in sorted({*blocks.latencies, *blocks.failed})]
+    found = blocks.latencies()
+    parts = [(index, found.get(index, NOTHING)) for index in sorted({*found, *blocks.failed})]
     return [
         Block(
             second=index * blocks.seconds,
             seconds=blocks.seconds,
-            count=sum(latencies.values()),
+            count=int(latencies[1].sum()),
             failed=blocks.failed[index],
             p50=percentile(latencies, 0.5),
             p95=percentile(latencies, 0.95),
@@ -321,32 +323,30 @@ def _failures(results: Results, counts: Counter[FailureKey]) -> list[FailureRow]
 
 
 def _timeline(plan: Plan, results: Results) -> list[SecondRow]:
-    moments = [results.moments.get(index, Moment()) for index in range(results.seconds)]
-    return [
-        _second(plan, index, moment, moments[max(0, index + 1 - TRAILING) : index + 1])
-        for index, moment in enumerate(moments)
-    ]
+    return [_second(plan, results.timeline, index) for index in range(results.seconds)]
 
 
-def _second(plan: Plan, index: int, moment: Moment, trailing: Sequence[Moment]) -> SecondRow:
+def _second(plan: Plan, timeline: Timeline, index: int) -> SecondRow:
     """Return one second of the run as data."""
+    row, (lateness, response) = timeline.all()[index], timeline.latencies(index)
+    admitted = zip(CHANNELS, row["admitted"].tolist(), strict=True)
     return SecondRow(
         second=index,
         planned=plan.shape.count_by(index + 1) - plan.shape.count_by(index),
-        started=moment.started,
-        dropped=moment.dropped,
-        attempts=moment.attempts,
-        completed=moment.completed,
-        failed=moment.failed,
-        setbacks=moment.setbacks,
-        in_flight=moment.in_flight,
-        open_connections=moment.open_connections,
-        requests=moment.requests,
-        admitted=dict(moment.admitted),
-        amplification=amplification_of(trailing),
-        response_p50=percentile(moment.response, 0.5),
-        response_p99=percentile(moment.response, 0.99),
-        lateness_p99=percentile(moment.lateness, 0.99),
-        loop_lag=moment.lag,
-        cpu=moment.cpu,
+        started=int(row["started"]),
+        dropped=int(row["dropped"]),
+        attempts=int(row["attempts"]),
+        completed=int(row["completed"]),
+        failed=int(row["failed"]),
+        setbacks=int(row["setbacks"]),
+        in_flight=int(row["in_flight"]),
+        open_connections=int(row["open_connections"]),
+        requests=int(row["requests"]),
+        admitted={channel: count for channel, count in admitted if count},
+        amplification=amplification_of(timeline.all()[max(0, index + 1 - TRAILING) : index + 1]),
+        response_p50=percentile(response, 0.5),
+        response_p99=percentile(response, 0.99),
+        lateness_p99=percentile(lateness, 0.99),
+        loop_lag=float(row["lag"]),
+        cpu=float(row["cpu"]),
     )

@@ -28,6 +28,7 @@ from config import Channel
 from journeys import Passage
 from journeys.waiting_room import WAITING_ROOM_STEPS
 from loadtests.results import Results
+from loadtests.timeline import CHANNELS
 
 CLOCK = 1.0
 """Seconds by which the counted seconds may be off."""
@@ -83,13 +84,10 @@ def largest_surplus(admitted: Sequence[int], dose: float, delay: float) -> Surpl
 
 def surpluses(results: Results, doses: Mapping[Channel, float]) -> dict[Channel, Surplus]:
     """Return the largest surplus of each channel that has a dose, over the whole run."""
-    everywhen = range(results.seconds)
-    counts = {channel: [0] * len(everywhen) for channel in doses}
-    for second, moment in results.moments_of(everywhen):
-        for channel in doses:
-            counts[channel][second] = moment.admitted[channel]
+    admitted = results.timeline.all()["admitted"]
     return {
-        channel: largest_surplus(counts[channel], dose, _unnoticed(results, channel)) for channel, dose in doses.items()
+        channel: largest_surplus(admitted[:, CHANNELS.index(channel)].tolist(), dose, _unnoticed(results, channel))
+        for channel, dose in doses.items()
     }
 
 
@@ -100,6 +98,6 @@ def unqueued(results: Results, channel: Channel) -> int:
 
 def _unnoticed(results: Results, channel: Channel) -> float:
     """Return the longest time that an admission may have gone unnoticed: a pause and the answers around it."""
-    pause = max((moment.longest_pause.get(channel, 0.0) for moment in results.moments.values()), default=0.0)
+    pause = results.longest_pause.get(channel, 0.0)
     answer = max((row.response.maximum for row in results.steps.values() if row.step in WAITING_ROOM_STEPS), default=0)
     return pause + 2 * answer

@@ -50,7 +50,7 @@ def main(
         figures = {
             "cpu": time.process_time() - before.get(),
             "zero": time.monotonic() - (time.time() - conductor.begun_at),
-            "memory": [moment.memory for _, moment in sorted(conductor.results.moments.items())],
+            "memory": conductor.results.timeline.rows()["memory"].tolist(),
         }
         summary = conductor.summary("benchmark")
     print(json.dumps({"summary": summary.model_dump(mode="json"), **figures}))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from collections import Counter
 
 import numpy as np
 
 from loadtests.capacity import Observed
+from loadtests.latencies import counted
 from loadtests.second import sparse
 
 
@@ -23,7 +23,6 @@ def mmc(rate: float, *, servers: int, service: float, warm_up: int, hold: int, s
         heapq.heappush(free, ends[index])
     there = [np.sum(arrivals <= second) - np.sum(ends <= second) for second in range(warm_up + 1, end + 1)]
     steady = ends >= warm_up
-    values, counts = sparse((ends - arrivals)[steady])
     return Observed(
         seconds=hold,
         started=int(np.sum(arrivals >= warm_up)),
@@ -32,5 +31,5 @@ def mmc(rate: float, *, servers: int, service: float, warm_up: int, hold: int, s
         failed=0,
         failures=0,
         in_flight=float(np.mean(there)),
-        responses=Counter(dict(zip(values, counts, strict=True))),
+        responses=counted(sparse((ends - arrivals)[steady])),
     )

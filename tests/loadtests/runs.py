@@ -7,8 +7,9 @@ from typing import Any
 
 from config import Campaign, Environment
 from loadtests.plan import Plan
-from loadtests.results import EVERYTHING, Results
+from loadtests.results import Results
 from loadtests.second import Second, pack
+from loadtests.timeline import EVERYTHING
 
 JOURNEY = "visit-website"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -14,11 +13,19 @@ from hypothesis import strategies as st
 
 from loadtests import capacity
 from loadtests.capacity import Ask, Limits, Observed, Search
+from loadtests.latencies import NOTHING, Counted, counted
 from loadtests.results import Results
 from loadtests.second import Second, pack
 from tests.loadtests.queueing import mmc
 
 LIMITS = Limits(failed_share=0.001, p95=2.0)
+
+
+def answers(counts: dict[int, int]) -> Counted:
+    """Return response times (microseconds) and how often each occurred."""
+    return counted((list(counts), list(counts.values())))
+
+
 HEALTHY = Observed(
     seconds=20,
     started=800,
@@ -27,7 +34,7 @@ HEALTHY = Observed(
     failed=0,
     failures=0,
     in_flight=8.0,
-    responses=Counter({200_000: 800}),
+    responses=answers({200_000: 800}),
 )
 
 
@@ -81,8 +88,8 @@ def test_a_healthy_hold_passes():
     ("change", "why"),
     [
         ({"failed": 4}, "4 of 804 journeys failed"),
-        ({"responses": Counter({200_000: 700, 2_100_000: 100})}, "95th percentile of the response times was 2.1"),
-        ({"ended": 700, "in_flight": 60.0, "responses": Counter({1_400_000: 800})}, "a queue is growing"),
+        ({"responses": answers({200_000: 700, 2_100_000: 100})}, "95th percentile of the response times was 2.1"),
+        ({"ended": 700, "in_flight": 60.0, "responses": answers({1_400_000: 800})}, "a queue is growing"),
     ],
 )
 def test_a_hold_fails_by_each_rule(change, why):
@@ -108,7 +115,7 @@ def test_a_warm_up_shorter_than_the_journey_cannot_tell():
 
 def test_a_hold_without_journeys_tells_nothing():
     """Too low a rate for so short a hold: neither good nor bad."""
-    nothing = replace(HEALTHY, started=0, ended=0, completed=0, in_flight=0.0, responses=Counter())
+    nothing = replace(HEALTHY, started=0, ended=0, completed=0, in_flight=0.0, responses=NOTHING)
     assert capacity.judge(nothing, 5, LIMITS)[0] == "invalid"
 
 
@@ -117,7 +124,7 @@ def test_a_hold_without_journeys_tells_nothing():
     [
         ({"failed": 4}, "4 of 800 planned journeys have failed, at most 2 may"),
         ({"failures": 30}, "30 journeys have failed, warm-up included"),
-        ({"responses": Counter({2_100_000: 100})}, "100 answers have taken longer than 2 s, of 1,600"),
+        ({"responses": answers({2_100_000: 100})}, "100 answers have taken longer than 2 s, of 1,600"),
         ({"seconds": 10, "started": 400, "ended": 200}, "200 more have arrived than came to an end"),
     ],
 )
@@ -130,21 +137,21 @@ def test_a_hopeless_hold_is_noticed(change, why):
 
 def test_what_may_still_pass_goes_on():
     """Healthy, just begun, or shaken by its warm-up."""
-    nothing = Observed(0, 0, 0, 0, 0, 0, 0.0, Counter())
+    nothing = Observed(0, 0, 0, 0, 0, 0, 0.0, NOTHING)
     for seen in (HEALTHY, nothing, replace(nothing, failures=10), replace(HEALTHY, failed=2)):
         assert capacity.hopeless(seen, 40.0, 5, 20, LIMITS, 2) is None
 
 
 def test_observed_leaves_the_warm_up_out_and_keeps_late_answers():
     """Seconds 0 and 1 are warm-up, 2 and 3 steady; what ends in second 4 counts, but not as an end in time."""
-    results = Results()
+    results = Results(range(2, 4))
     for index in range(5):
         second = Second(index, started=3 if index < 4 else 0, in_flight=index)
         second.completed["visit-website"] = 2
         second.failed["visit-website", "home", "timeout"] = 1
         second.steps["visit-website", "home", "GET"].response.append(index + 1.0)
         results.add(pack(second))
-    seen = capacity.observe(results, 2, 2)
+    seen = capacity.observe(results)
     assert (seen.seconds, seen.started, seen.ended, seen.in_flight) == (2, 6, 6, 2.5)
     assert (seen.completed, seen.failed, seen.failures) == (6, 3, 5)
     assert seen.slower_than(2.9) == 3

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtests.histogram import histogram
-from loadtests.results import Latencies, counted
+from loadtests.latencies import Latencies, counted
 from loadtests.second import sparse
 
 times = st.lists(st.floats(min_value=1e-6, max_value=3000), max_size=50)

@@ -130,6 +130,8 @@ def test_a_target_that_makes_up_headers_does_not_fill_the_memory():
     for number in range(2 * MAX_HEADS + 5):
         exchange(connection, b"HTTP/1.1 200 OK\r\nX: %d\r\nContent-Length: 2\r\n\r\nOK" % number, [])
         assert 0 < len(http1._heads) <= MAX_HEADS
+    http1.forget_heads()
+    assert not http1._heads
 
 
 @pytest.mark.parametrize("before", ANSWERS)

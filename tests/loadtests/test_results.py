@@ -13,19 +13,8 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtests.results import (
-    COARSE_BITS,
-    LATENESS_BITS,
-    MOST_BLOCKS,
-    RESPONSE_BITS,
-    Blocks,
-    Latencies,
-    Results,
-    coarsely,
-    counted,
-    merged,
-    percentile,
-)
+from loadtests.latencies import Latencies, counted, merged, percentile
+from loadtests.results import COARSE_BITS, MOST_BLOCKS, Blocks, Results, coarsely
 from loadtests.second import DIGITS, HIGHEST, LOWEST, Second, locust_buckets, pack, sparse
 
 durations = st.lists(st.floats(0, 600), max_size=200)
@@ -64,8 +53,7 @@ def test_percentiles_are_right_to_three_digits(values, share):
     rank = max(1, int(np.ceil(share * len(values) - 1e-9)))
     below, truth = sorted(values)[max(0, rank - 2)], sorted(values)[rank - 1]
     assert below * 0.998 - 2e-6 <= latencies.percentile(share) <= truth * 1.002 + 2e-6
-    counts = dict(zip(*sparse(values), strict=True))
-    assert percentile(counts, share) == pytest.approx(truth, rel=2e-3, abs=2e-6)
+    assert percentile(counted(sparse(values)), share) == pytest.approx(truth, rel=2e-3, abs=2e-6)
 
 
 @given(st.lists(durations, min_size=1, max_size=4))
@@ -75,7 +63,7 @@ def test_merging_is_counting_together(parts):
     assert (values.tolist(), counts.tolist()) == sparse([seconds for part in parts for seconds in part])
 
 
-@given(durations, st.sampled_from([LATENESS_BITS, RESPONSE_BITS, COARSE_BITS]))
+@given(durations, st.integers(6, COARSE_BITS))
 def test_coarse_latencies_are_cut_one_by_one(seconds, bits):
     """Each value keeps its highest bits, those that become equal are counted together, in rising order."""
     expected: Counter[int] = Counter()
@@ -97,7 +85,8 @@ def test_blocks_count_whatever_comes_when(reports):
         values, counts = coarsely(counted(sparse(seconds)))
         part = expected.setdefault(second // blocks.seconds, Counter())
         part.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
-    assert {block: dict(counts) for block, counts in blocks.latencies.items()} == expected
+    found = {block: dict(zip(*map(np.ndarray.tolist, part), strict=True)) for block, part in blocks.latencies().items()}
+    assert found == {block: dict(part) for block, part in expected.items() if part}
     assert max((second for second, _ in reports), default=0) < MOST_BLOCKS * blocks.seconds
 
 
@@ -120,10 +109,42 @@ def test_locust_is_fed_in_its_own_buckets():
     assert locust_buckets((values, [3] * len(values))) == {bucket: 3 * count for bucket, count in expected.items()}
 
 
+# A worker tells Locust of 100 seconds; the collector then finds nothing, and Locust has the counts of the last ones.
+FED = """
+import gc, json, sys, time
+from types import SimpleNamespace
+from locust.stats import RequestStats
+from loadtests import section
+second, stats = json.load(sys.stdin), RequestStats()
+begin = int(time.time())
+gc.collect(); gc.disable()
+for now in range(begin, begin + 100):
+    section.time = SimpleNamespace(time=lambda: now)
+    section._feed_locust(stats, second)
+entries = [stats.total, *stats.entries.values()]
+kept = [len(entry.num_reqs_per_sec) for entry in entries]
+print(json.dumps([gc.collect(), kept, [entry.num_requests for entry in entries], stats.total.current_rps]))
+"""
+
+
+def test_what_locust_is_fed_leaves_nothing_behind():
+    """No circle for a collector that is asleep, and no count of a second that Locust does not look at any more."""
+    second = Second(0)
+    second.steps["visit-website", "home", "GET"].response.extend([0.01, 0.02, 0.02])
+    second.failed["visit-website", "home", "timeout"] = 1
+    packed = json.dumps(pack(second))
+    done = subprocess.run([sys.executable, "-c", FED], input=packed, capture_output=True, text=True, check=True)
+    garbage, kept, requests, rate = json.loads(done.stdout)
+    assert garbage == 0
+    assert kept == [31, 31, 0]  # in all, the step, and its failures
+    assert requests == [300, 300, 0]
+    assert rate == 3
+
+
 def test_nothing_counted_is_zero_not_an_error():
     """An idle second has percentiles of 0."""
     assert sparse([]) == ([], [])
-    assert percentile({}, 0.99) == 0
+    assert percentile(counted(([], [])), 0.99) == 0
     assert Latencies().percentile(0.5) == 0
 
 
@@ -138,8 +159,8 @@ def test_seconds_of_two_workers_are_added():
         second.steps["visit-website", "home", "GET"].response.extend([0.01, 0.02])
         second.lateness.extend([0.001])
         results.add(pack(second))
-    moment = results.moments[4]
-    assert (moment.started, moment.in_flight, moment.completed, moment.failed, moment.cpu) == (6, 4, 4, 2, 0.7)
+    row = results.timeline.all()[4]
+    assert [row[name].item() for name in ("started", "in_flight", "completed", "failed", "cpu")] == [6, 4, 4, 2, 0.7]
     assert results.total_completed == 4
     assert results.failed_by_reason()["unexpected_status"] == 2
     assert results.failed_by_reason()["timeout"] == 0

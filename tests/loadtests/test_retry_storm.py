@@ -14,6 +14,7 @@ from journeys.core import fetch
 from loadtests.engine import Engine
 from loadtests.results import Results
 from loadtests.second import pack
+from loadtests.timeline import total
 from tests.crowd import check_accounts, plan, registered
 from tests.loadtests.slots import PAGE, Website, served
 
@@ -45,9 +46,9 @@ def failing_for_a_while(website: Website) -> Iterator[None]:
 
 def failing_share(results: Results, seconds: range) -> float:
     """Return the share of the attempts that failed among those that came to an end."""
-    moments = [results.moments[second] for second in seconds]
-    failed = sum(moment.failed + moment.setbacks for moment in moments)
-    return failed / (failed + sum(moment.completed for moment in moments))
+    rows = results.timeline.rows(seconds)
+    failed = total(rows, "failed") + total(rows, "setbacks")
+    return failed / (failed + total(rows, "completed"))
 
 
 @pytest.mark.slow
