@@ -11,8 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.hours import ZONE
+from journeys import Reason
 from monitors.notices.protocol import Kind
-from monitors.notices.wording import GAPS, LANGUAGES, Entered, Language, Observed, Words, duration, gaps, moment, text
+from monitors.notices.wording import (
+    GAPS,
+    LANGUAGES,
+    Entered,
+    Language,
+    Observed,
+    Words,
+    duration,
+    gaps,
+    moment,
+    reasons,
+    text,
+)
 
 
 def at(local: str) -> datetime:
@@ -92,6 +105,22 @@ def test_who_has_no_emergency_procedure_is_not_asked_about_it() -> None:
     elsewhere = replace(OBSERVED, emergency_procedure=False, emergency_on=False)
     for kind in set(Kind) - {Kind.EMERGENCY}:
         assert "noodprocedure" not in text(kind, elsewhere, EVERYTHING, NEXT, "nl")
+
+
+def test_every_kind_of_failure_has_words_for_everybody() -> None:
+    """None is missing where it is needed at night, and none says what only a technician understands."""
+    assert set(reasons()) == set(Reason)
+    said = " ".join(f"{words.nl} {words.en}" for words in reasons().values())
+    assert not {"handshake", "certificaat", "hostnaam", "codec", "HTTP", "TLS"} & set(said.split())
+
+
+@pytest.mark.parametrize("kind", [Kind.WITHDRAWN, Kind.OVERRUN, Kind.MAINTENANCE_ENDED])
+def test_a_repair_is_called_one_to_its_end(kind: Kind) -> None:
+    """Whoever read of a repair reads of its end, not of maintenance."""
+    repair = replace(OBSERVED, repair=True)
+    assert "nderhoud" not in text(kind, repair, EVERYTHING, NEXT, "nl")
+    assert "aintenance" not in text(kind, repair, EVERYTHING, NEXT, "en")
+    assert "nderhoud" in text(kind, OBSERVED, EVERYTHING, NEXT, "nl")
 
 
 def test_an_end_that_nobody_knows_is_told_as_such() -> None:
