@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from config import Channel, Thresholds
+from journeys import Passage
 from loadtests.latencies import Latencies, together
 from loadtests.results import Results
 from loadtests.steady import Steady
@@ -33,7 +34,7 @@ def system_checks(
         *(
             one
             for channel, surplus in surpluses.items()
-            for one in _doses(channel, thresholds.doses[channel], surplus, unqueued(results, channel))
+            for one in _doses(channel, thresholds.doses[channel], surplus, results)
         ),
     ]
 
@@ -73,15 +74,17 @@ def _amplification(thresholds: Thresholds, steady: Steady) -> Iterator[Check]:
         yield _check("amplification", "ratio", limit, value, said)
 
 
-def _doses(channel: Channel, dose: float, surplus: Surplus, unqueued: int) -> Iterator[Check]:
+def _doses(channel: Channel, dose: float, surplus: Surplus, results: Results) -> Iterator[Check]:
     said = (
         f"the waiting room exceeded the dose of the {channel} channel: it admitted {surplus.admitted:,} people within"
-        f" {surplus.seconds} s from second {surplus.start} on, {surplus.rate:.1f} a second, where the dose is {dose:g}"
+        f" {surplus.seconds} s from second {surplus.start} on, {surplus.rate:.1f} a second, where the dose is {dose:g}:"
+        f" {surplus.above:,.0f} too many"
     )
     name = f"admitted above the dose of {dose:g}/s on the {channel} channel"
     yield _check(name, "count", surplus.allowed, surplus.above, said)
-    said = f"{unqueued:,} people were admitted on the {channel} channel without a place in the queue"
-    yield _check(f"admitted without a queue on the {channel} channel", "count", 0.0, float(unqueued), said)
+    passed_by, came = unqueued(results, channel), results.passages[channel, Passage.JOINED]
+    said = f"{passed_by:,} of {came:,} people were admitted on the {channel} channel without a place in the queue"
+    yield _check(f"admitted without a queue on the {channel} channel", "count", 0.0, float(passed_by), said)
 
 
 def _check(name: str, unit: Unit, limit: float, measured: float | None, complaint: str) -> Check:

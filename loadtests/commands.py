@@ -128,6 +128,9 @@ def run_command(
     \b
     Example: three hours of the morning in three minutes, with 2 % of the people
       piekwacht load run aangifte-2023-03-01 --from 07:00 --to 10:00 --compress 60 --scale 0.02
+    \b
+    Example: would a test have found the limit of March 2023? (docs/incidents.md)
+      piekwacht load run march-2023-rehearsal --from 07:00 --to 10:30 --compress 100 --scale 0.003 --think 0.05
     """
     plan = plan_or_exit(
         config,

@@ -15,7 +15,6 @@ import asyncio
 import gc
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from time import monotonic
 from weakref import ref
 
@@ -23,9 +22,10 @@ import uvloop
 
 from journeys import JourneyFailed, Mark, Passage, Reason, Request
 from loadtests.alarm import Alarm
+from loadtests.contact import targets_of
 from loadtests.dialer import Dialer
 from loadtests.health import cpu_seconds, memory_in_use, quieten_interpreter, tcp_sockets
-from loadtests.http1 import Origin, forget_heads, split_url
+from loadtests.http1 import Origin, forget_heads
 from loadtests.lending import Lending
 from loadtests.plan import Crowd, Plan
 from loadtests.schedule import LANES, Order, Schedule
@@ -42,14 +42,6 @@ STARTING = 0.002
 
 LETTING_GO = 1.0
 """Seconds at most for connections to close when the run is over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where requests to a system go."""
-
-    origin: Origin
-    path: str
 
 
 class Engine:
@@ -82,7 +74,7 @@ class Engine:
         self.think_factor = plan.think_factor
         self.timeout = plan.timeout
         self.lending = lending or Lending(plan)
-        self.targets = {name: _target(url) for name, url in plan.environment.endpoints.items()}
+        self.targets = targets_of(plan.environment.endpoints)
         self.second = Second(0)
         self.loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
         self.dialer = Dialer(self.loop, plan.environment, pooled=plan.pooled)
@@ -369,6 +361,8 @@ class Engine:
         second.closed_early, dialer.closed_early = dialer.closed_early, 0
         second.in_flight, second.open_connections = len(self._walks), dialer.open
         second.memory, second.sockets = memory_in_use(), tcp_sockets()
+        contacts = {target.url: target.take() for target in set(self.targets.values())}
+        second.contacts = {url: contact for url, contact in contacts.items() if contact}
 
     def _finish(self, *, cut_off: bool) -> None:
         """End the run. Citizens still thinking are unfinished; those who still wait for the system have failed.
@@ -399,8 +393,3 @@ class Engine:
                 self._count_failure(self.second.failed, walk, failure)
         self._away.clear()
         self._close_second()
-
-
-def _target(url: str) -> Target:
-    origin, path = split_url(url)
-    return Target(origin, path.rstrip("/"))

@@ -138,8 +138,18 @@ class Client(Protocol):
         """
 
 
+class Keeper(Protocol):
+    """Who has answered on a connection."""
+
+    def gone(self) -> None:
+        """Take note that the connection exists no longer."""
+
+
 class Connection(asyncio.Protocol):
-    """A connection that is open, or being opened; no request may be sent once it is `closed`."""
+    """A connection that is open, or being opened; no request may be sent once it is `closed`.
+
+    `keepers` have answered on it; they are told when it is gone.
+    """
 
     __slots__ = (
         "_answer",
@@ -155,19 +165,21 @@ class Connection(asyncio.Protocol):
         "_length_known",
         "_parser",
         "_requests",
-        "_silent",
         "_size",
         "_transport",
         "closed",
+        "keepers",
+        "silent",
     )
     _size: int
 
     def __init__(self, gone: Callable[[], None]) -> None:
         """`gone` is called once, when the connection no longer exists."""
         self.closed = False
+        self.keepers: tuple[Keeper, ...] = ()
         self._gone = gone
         self._requests = 0
-        self._silent = True
+        self.silent = True
         self._answer: Response | None = None
         self._kept = True
         self._client: Client | None = None
@@ -181,7 +193,7 @@ class Connection(asyncio.Protocol):
         """Send one request; `client` is called back exactly once unless `close` is called first."""
         self._client = client
         self._requests += 1
-        self._silent = True
+        self.silent = True
         self._transport.write(data)
 
     def close(self) -> None:
@@ -215,7 +227,7 @@ class Connection(asyncio.Protocol):
         if self._client is None:  # nobody asked: it could not be told from the answer to the next request
             self.close()
             return
-        self._silent = False
+        self.silent = False
         if not self._size:
             end = data.find(b"\r\n\r\n") + 4
             head = _heads.get(data[:end])
@@ -339,10 +351,13 @@ class Connection(asyncio.Protocol):
     def _leave(self) -> None:
         gone, self._gone = self._gone, _nothing
         gone()
+        keepers, self.keepers = self.keepers, ()
+        for keeper in keepers:
+            keeper.gone()
         self._parser = None  # it holds our methods: without the cycle, citizens leave no work for the collector
 
     def _break(self, reason: Reason, detail: str) -> None:
-        client, stale = self._client, self._silent and self._requests > 1
+        client, stale = self._client, self.silent and self._requests > 1
         self.close()
         if client is not None:
             client.broken(reason, detail, stale=stale)

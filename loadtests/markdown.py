@@ -64,6 +64,7 @@ def _checks(summary: Summary) -> Iterator[str]:
 
 
 def _failures(summary: Summary) -> Iterator[str]:
+    yield from (line for sentence in summary.unsaid for line in (plain(sentence), ""))
     if not summary.failures:
         return
     yield "### Failures by reason"

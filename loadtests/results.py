@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from journeys import Reason
+from loadtests.contact import Contact, Contacts
 from loadtests.latencies import NOTHING, Counted, Latencies, counted, merged, together
 from loadtests.second import COUNTS, FailureKey, PackedSecond, PassageKey, StepKey
 from loadtests.timeline import EVERYTHING, Timeline
@@ -155,6 +156,7 @@ class Results:
         self.shortages: Counter[str] = Counter()
         self.passages: Counter[PassageKey] = Counter()
         self.waits: defaultdict[str, Latencies] = defaultdict(Latencies)
+        self.contacts: defaultdict[str, Contacts] = defaultdict(Contacts)
         self.details: dict[FailureKey, str] = {}
         self.longest_pause: dict[str, float] = {}
         self.timeline = Timeline()
@@ -168,6 +170,8 @@ class Results:
             self.steady_lateness.add(lateness)
         self._add_journeys(second)
         self._add_passages(second)
+        for url, contact in second["contacts"].items():
+            self.contacts[url].add(second["index"], Contact(**contact))
         responses = []
         for key, received, sparse_response, service in second["steps"]:
             step, response = self._step(_triple(key)), counted(sparse_response)

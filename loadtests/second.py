@@ -9,12 +9,13 @@ from __future__ import annotations
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TypedDict
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
+from loadtests.contact import Contact
 from loadtests.schedule import Done
 
 LOWEST, HIGHEST, DIGITS = 1, 3_600_000_000, 3
@@ -53,9 +54,9 @@ class Second:
     what became of the citizen. `spare` are connections that only a bug opened, `closed_early` idle ones closed for want
     of descriptors. At the second's end: citizens `in_flight`, `open_connections`, TCP `sockets` of the whole machine
     (those in TIME_WAIT included), `memory` of the process in bytes. By channel: `waits` in the waiting room of those
-    admitted, and the `longest_pause` before an admission was noticed. `orders` were carried out, and then all arrivals
-    of the engine's lanes below the number `reached` were started. `no_account` found no free test account; the engine
-    has given up those it `parted` with.
+    admitted, and the `longest_pause` before an admission was noticed. `contacts` are by base URL. `orders` were carried
+    out, and then all arrivals of the engine's lanes below the number `reached` were started. `no_account` found no free
+    test account; the engine has given up those it `parted` with.
     """
 
     index: int
@@ -88,6 +89,7 @@ class Second:
     passages: Counter[PassageKey] = field(default_factory=Counter)
     waits: defaultdict[str, array[float]] = field(default_factory=lambda: defaultdict(lambda: array("d")))
     longest_pause: dict[str, float] = field(default_factory=dict)
+    contacts: dict[str, Contact] = field(default_factory=dict)
     orders: list[Done] = field(default_factory=list)
     parted: list[int] = field(default_factory=list)
     reached: int = 0
@@ -112,6 +114,7 @@ class PackedSecond(TypedDict):
     passages: list[tuple[PassageKey, int]]
     waits: dict[str, Sparse]
     longest_pause: dict[str, float]
+    contacts: dict[str, dict[str, Any]]
 
 
 COUNTS = (
@@ -154,6 +157,7 @@ def pack(second: Second) -> PackedSecond:
         "passages": list(second.passages.items()),
         "waits": {channel: sparse(waited) for channel, waited in second.waits.items()},
         "longest_pause": second.longest_pause,
+        "contacts": {url: asdict(contact) for url, contact in second.contacts.items()},
     }
 
 

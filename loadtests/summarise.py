@@ -16,6 +16,8 @@ from pydantic import AwareDatetime
 from config import Channel
 from journeys import Passage, Reason, definitions
 from loadtests.checks import system_checks
+from loadtests.contact import Contacts
+from loadtests.diagnosis import connection_limit, in_words
 from loadtests.health import local_ports
 from loadtests.histogram import histogram
 from loadtests.latencies import NOTHING, Latencies, percentile, together
@@ -28,9 +30,11 @@ from loadtests.summary import (
     ArrivalFacts,
     AttemptFacts,
     Block,
+    ConnectionRow,
     FailureRow,
     GeneratorFacts,
     JourneyRow,
+    LimitFacts,
     PlanFacts,
     SecondRow,
     SteadyFacts,
@@ -81,7 +85,9 @@ def summarise(
         pool=pool,
     )
     anyone = bool(arrivals.completed + arrivals.failed)
-    verdict = judge(checks, troubles=befell, ended_early=ended_early, anyone=anyone)
+    connections = _connections(plan, results)
+    causes = [row.limit.sentence for row in connections if row.limit]
+    verdict = judge(checks, troubles=befell, ended_early=ended_early, anyone=anyone, causes=causes)
     timeline = _timeline(plan, results)
     return Summary(
         outcome=verdict.outcome,
@@ -102,6 +108,7 @@ def summarise(
         steps=_steps(results),
         failures=_failures(results, results.failed),
         attempts=_attempts(results, arrivals),
+        connections=connections,
         waiting_room=_waiting_room(results, thresholds.doses, peaks),
         timeline=timeline,
         generator=_generator(results, timeline),
@@ -143,6 +150,31 @@ def _attempts(results: Results, arrivals: ArrivalFacts) -> AttemptFacts:
         amplification=amplification(attempts, arrivals.started, arrivals.completed, arrivals.failed),
         spare_connections=results.counts["spare"],
         setbacks=_failures(results, results.setbacks),
+    )
+
+
+def _connections(plan: Plan, results: Results) -> list[ConnectionRow]:
+    """Return the addresses that were asked, each once, in the order of the environment."""
+    systems: dict[str, list[str]] = {}
+    for name, url in plan.environment.endpoints.items():
+        systems.setdefault(url, []).append(name)
+    return [
+        _connection_row(url, names, results.contacts[url]) for url, names in systems.items() if url in results.contacts
+    ]
+
+
+def _connection_row(url: str, systems: list[str], contacts: Contacts) -> ConnectionRow:
+    refused = {Reason(reason): count for reason, count in contacts.refused.most_common()}
+    limit = connection_limit(contacts)
+    return ConnectionRow(
+        url=url,
+        systems=systems,
+        answered=int(contacts.column("fresh").sum()),
+        refused=refused,
+        kept=int(contacts.column("kept").sum()),
+        broken=int(contacts.column("broken").sum()),
+        open_max=int(contacts.column("most").max()),
+        limit=LimitFacts(**asdict(limit), sentence=in_words(limit, systems, list(refused))) if limit else None,
     )
 
 

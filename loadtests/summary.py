@@ -167,6 +167,43 @@ class AttemptFacts(Strict):
     setbacks: list[FailureRow]
 
 
+class LimitFacts(Strict):
+    """A limit of connections that the refusals look like, in the seconds in which there were any.
+
+    There are `seconds` of them, from `first` on. `refused` of the `fresh` connections tried, and `broken` of the `kept`
+    requests; about `open` connections were kept at a time, and `rate` fresh ones tried a second. `sentence` says it.
+    """
+
+    first: int
+    seconds: int
+    refused: int
+    fresh: int
+    kept: int
+    broken: int
+    open: int
+    rate: float
+    sentence: str
+
+
+class ConnectionRow(Strict):
+    """Who got a connection to one address, at which it serves `systems`.
+
+    A connection is fresh until it has brought an answer from there, then it is kept. `answered` fresh connections were,
+    `refused` ones were not opened, or closed without a byte, by reason. `kept` requests were answered on kept
+    connections, `broken` were not; at most `open_max` of these were open at once. `limit` is None unless the refusals
+    look like a limit of connections.
+    """
+
+    url: str
+    systems: list[str]
+    answered: int
+    refused: dict[Reason, int]
+    kept: int
+    broken: int
+    open_max: int
+    limit: LimitFacts | None
+
+
 class AdmissionPeak(Strict):
     """The seconds of the run with the most admissions above the dose: `seconds` long, from second `start`.
 
@@ -296,6 +333,18 @@ class Summary(Strict):
     steps: list[StepRow]
     failures: list[FailureRow]
     attempts: AttemptFacts
+    connections: list[ConnectionRow]
     waiting_room: list[WaitingRoomRow]
     timeline: list[SecondRow]
     generator: GeneratorFacts
+
+    @property
+    def refusals(self) -> list[ConnectionRow]:
+        """The addresses that refused connections."""
+        return [row for row in self.connections if row.refused]
+
+    @property
+    def unsaid(self) -> list[str]:
+        """What the failures look like, where the reasons do not say so: a run may have passed all the same."""
+        found = [row.limit.sentence for row in self.connections if row.limit]
+        return [sentence for sentence in found if sentence not in self.reasons]

@@ -33,7 +33,7 @@ SHOWN_FROM = 1.005
 
 
 def show(summary: Summary, console: Console) -> None:
-    """Print verdict, thresholds, arrivals, journeys, waiting room and failures."""
+    """Print verdict, thresholds, arrivals, journeys, waiting room, failures and connections that were refused."""
     console.print(_verdict(summary))
     steady = summary.steady
     tables = {
@@ -47,6 +47,8 @@ def show(summary: Summary, console: Console) -> None:
         tables["Waiting room"] = _waiting_room(summary)
     if summary.failures:
         tables["Failures"] = _failures(summary)
+    if summary.refusals:
+        tables["Connections"] = _connections(summary)
     for title, table in tables.items():
         console.print(Text(f"\n{title}", "bold"))
         console.print(Padding(table, (0, 0, 0, 2), expand=False))
@@ -204,6 +206,16 @@ def _failures(summary: Summary) -> Table:
     more = len(summary.failures) - FAILURES_SHOWN
     if more > 0:
         table.caption = Text(f"and {more} more kinds of failure, in the report")
+    return table
+
+
+def _connections(summary: Summary) -> Table:
+    table = _table("new", "refused", "kept", "broken", "most open", "address of", left={5})
+    for row in summary.refusals:
+        counts = (row.answered, sum(row.refused.values()), row.kept, row.broken, row.open_max)
+        table.add_row(*(wording.number(count) for count in counts), Text(", ".join(row.systems)))
+    if summary.unsaid:
+        table.caption = Text("\n".join(summary.unsaid))
     return table
 
 

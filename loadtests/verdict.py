@@ -67,9 +67,17 @@ class Generator:
 
 
 def judge(
-    checks: Sequence[Check], *, troubles: Sequence[str] = (), ended_early: str | None = None, anyone: bool = True
+    checks: Sequence[Check],
+    *,
+    troubles: Sequence[str] = (),
+    ended_early: str | None = None,
+    anyone: bool = True,
+    causes: Sequence[str] = (),
 ) -> Verdict:
-    """Judge a run. `troubles` befell the generator; `anyone` tells whether any journey came to an end."""
+    """Judge a run. `troubles` befell the generator; `anyone` tells whether any journey came to an end.
+
+    `causes` say what the failures look like; they are reasons of a run that has failed, and fail none by themselves.
+    """
     unsound = [*troubles, *(check.complaint for check in checks if check.about == "generator" and check.complaint)]
     if not anyone and not unsound:
         unsound.append("no journey came to an end")
@@ -78,7 +86,7 @@ def judge(
         return Verdict("invalid", early + unsound)
     missed = [check.complaint for check in checks if check.complaint]
     if early or missed:
-        return Verdict("failed", early + missed)
+        return Verdict("failed", [*early, *missed, *causes])
     unknown = [f"{check.name}: nothing was measured" for check in checks if check.measured is None]
     return Verdict("invalid" if unknown else "passed", unknown)
 

@@ -27,6 +27,7 @@ from urllib.parse import quote, urljoin
 
 from journeys import Citizen, JourneyDefinition, JourneyFailed, Mark, Reason, Request, Response, Think
 from loadtests.behaviour import History, Manner
+from loadtests.contact import Target
 from loadtests.cookies import Jar
 from loadtests.http1 import Connection, Origin, explain_connect_error, split_url
 
@@ -62,6 +63,7 @@ class Walk:
         "_redirects",
         "_request",
         "_sent",
+        "_target",
         "_timer",
         "begun",
         "citizen",
@@ -99,6 +101,7 @@ class Walk:
         self._opening: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._request: Request | None = None
+        self._target: Target | None = None
         self.definition = definition
         self.journey = definition.name
         self.citizen = citizen
@@ -162,7 +165,7 @@ class Walk:
         self.deadline = self._sent + self.patience
         if not self.watched:
             self._engine.watch(self)
-        target = self._engine.targets[request.system]
+        target = self._target = self._engine.targets[request.system]
         self._method = request.method
         self._go(target.origin, target.path + request.path, request.body, request.content_type, request.headers)
 
@@ -232,19 +235,27 @@ class Walk:
             if error.errno in OWN_TROUBLE:
                 self._engine.aborted(self, error)
             else:
-                self.fail(explain_connect_error(error), error.strerror or str(error))
+                self._refused(explain_connect_error(error), error.strerror or str(error))
             return
         self._opening = None
         self._connections[origin] = connection
         if not connection.closed:
             connection.send(data, self)
         else:
-            self.fail(Reason.CONNECTION_RESET, "closed as soon as it was open")
+            self._refused(Reason.CONNECTION_RESET, "closed as soon as it was open")
+
+    def _refused(self, reason: Reason, detail: str) -> None:
+        """Fail for want of a connection."""
+        if self._target is not None:
+            self._target.unopened(reason)
+        self.fail(reason, detail)
 
     def answered(self, response: Response, cookies: Sequence[bytes]) -> None:
         """Take an answer: keep its cookies, then follow a redirect, or measure and resume the journey."""
         now = monotonic()
         self._engine.second.requests += 1
+        if self._target is not None:
+            self._target.answered(self._connections[self._origin])
         for cookie in cookies:
             self.jar.store(cookie.decode("latin-1"), self._origin.host, self._path.partition("?")[0], time())
         location = response.header("location") if response.status in REDIRECTS else None
@@ -259,6 +270,8 @@ class Walk:
 
     def broken(self, reason: Reason, detail: str, *, stale: bool) -> None:
         """Fail the request; but send a GET once more if the server had closed an idle connection (RFC 9110, 9.2.2)."""
+        if self._target is not None:
+            self._target.broken(self._connections[self._origin], reason)
         if stale and self._method == "GET":
             self._engine.second.stale += 1
             self._open()
@@ -281,6 +294,7 @@ class Walk:
         else:
             request = self._request
             assert request is not None
+            self._target = None  # it may be any system that answers there
             if status == 303 or (status in {301, 302} and self._method == "POST"):  # as browsers do (RFC 9110, 15.4)
                 self._method = "GET"
             if self._method == request.method:
@@ -314,6 +328,11 @@ class Walk:
 
     def give_up(self, reason: Reason, detail: str) -> None:
         """End the present request (a timeout): close what it waits for and tell the journey."""
+        if self._target is not None:
+            if self._opening is not None:
+                self._target.unopened(reason)
+            elif self._origin in self._connections:
+                self._target.broken(self._connections[self._origin], reason)
         if self._opening is not None:
             self._opening.cancel()
             self._opening = None

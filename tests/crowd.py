@@ -161,6 +161,7 @@ def crowd(
     assert engine.error is None, repr(engine.error)
     check_accounts(results, engine.scheduled)
     assert engine.dialer.open == 0, "connections are still counted as open"
+    assert all(target.open == 0 for target in engine.targets.values()), "connections are still counted as kept"
     settle(before)
     return Outcome(results, engine)
 

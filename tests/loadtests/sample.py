@@ -12,9 +12,11 @@ from loadtests.summary import (
     AttemptFacts,
     Bar,
     Block,
+    ConnectionRow,
     FailureRow,
     GeneratorFacts,
     JourneyRow,
+    LimitFacts,
     PlanFacts,
     SecondRow,
     SteadyFacts,
@@ -191,6 +193,37 @@ def waiting_room_row(**changes: Any) -> WaitingRoomRow:
     return WaitingRoomRow.model_validate(row | changes)
 
 
+def limit_facts(**changes: Any) -> LimitFacts:
+    """Return a limit of connections that was met for four seconds."""
+    facts = {
+        "first": 2,
+        "seconds": 4,
+        "refused": 60,
+        "fresh": 100,
+        "kept": 400,
+        "broken": 1,
+        "open": 25,
+        "rate": 25.0,
+        "sentence": "this looks like a limit of connections: digid-app and digid-sms refused new ones",
+    }
+    return LimitFacts.model_validate(facts | changes)
+
+
+def connection_row(**changes: Any) -> ConnectionRow:
+    """Return an address that refused connections in two ways."""
+    row = {
+        "url": "http://127.0.0.1:8600/digid",
+        "systems": ["digid-app", "digid-sms"],
+        "answered": 90,
+        "refused": {Reason.CONNECTION_RESET: 50, Reason.CONNECTION_REFUSED: 10},
+        "kept": 1234,
+        "broken": 1,
+        "open_max": 26,
+        "limit": limit_facts(),
+    }
+    return ConnectionRow.model_validate(row | changes)
+
+
 def attempt_facts(**changes: Any) -> AttemptFacts:
     """Return how often people tried: once each."""
     facts = {"attempts": 61, "amplification": 1.0, "spare_connections": 0, "setbacks": []}
@@ -242,6 +275,7 @@ def summary(**changes: Any) -> Summary:
         ],
         "failures": [failure()],
         "attempts": attempt_facts(),
+        "connections": [],
         "waiting_room": [],
         "timeline": [second(index) for index in range(8)],
         "generator": GeneratorFacts(

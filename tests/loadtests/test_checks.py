@@ -186,7 +186,7 @@ def test_the_amplification_of_a_second_looks_ten_seconds_back():
     assert rows[15] == 1.0
 
 
-def test_an_exceeded_dose_names_channel_dose_and_rate():
+def test_an_exceeded_dose_names_channel_dose_rate_and_surplus():
     """The waiting room table of the summary has the same figures."""
     seconds = []
     for index in range(10):
@@ -199,9 +199,9 @@ def test_an_exceeded_dose_names_channel_dose_and_rate():
     dose, free = summary.reasons
     assert dose == (
         "the waiting room exceeded the dose of the app channel: it admitted 200 people within 10 s from second 0 on,"
-        " 20.0 a second, where the dose is 5"
+        " 20.0 a second, where the dose is 5: 150 too many"
     )
-    assert free == "200 people were admitted on the app channel without a place in the queue"
+    assert free == "200 of 200 people were admitted on the app channel without a place in the queue"
     (row,) = summary.waiting_room
     assert (row.dose, row.unqueued) == (5.0, 200)
     assert row.peak is not None

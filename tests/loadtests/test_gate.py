@@ -124,10 +124,10 @@ def test_a_waiting_room_that_is_not_applied_fails_the_run(gate, tmp_path):
     exceeded, unqueued = summary["reasons"]
     assert re.fullmatch(
         r"the waiting room exceeded the dose of the app channel: it admitted [\d,]+ people within \d+ s from second \d+"
-        r" on, [\d.]+ a second, where the dose is 6",
+        r" on, [\d.]+ a second, where the dose is 6: [\d,]+ too many",
         exceeded,
     )
-    assert "were admitted on the app channel without a place in the queue" in unqueued
+    assert re.fullmatch(r"(\d+) of \1 people were admitted on the app channel without a place in the queue", unqueued)
     rows = {row["channel"]: row for row in summary["waiting_room"]}
     assert rows["app"]["unqueued"] > 50
     assert rows["web"]["unqueued"] == 0

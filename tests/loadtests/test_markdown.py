@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtests.markdown import FAILURES_SHOWN, REASONS_SHOWN, code, plain, render
-from tests.loadtests.sample import check, empty_summary, failure, plan_facts, summary
+from tests.loadtests.sample import check, connection_row, empty_summary, failure, limit_facts, plan_facts, summary
 
 
 def test_the_text_stays_as_it_is(golden):
@@ -30,6 +30,13 @@ def test_a_run_without_failures_or_reasons_has_no_empty_parts():
     text = render(empty_summary())
     assert "Failures" not in text
     assert "\n\n\n" not in text
+
+
+@pytest.mark.parametrize("reasons", [[], ["this looks like a limit of connections: x"]])
+def test_what_failures_look_like_is_said_once(reasons):
+    """Among the reasons of a failed run, or by itself."""
+    row = connection_row(limit=limit_facts(sentence="this looks like a limit of connections: x"))
+    assert render(summary(reasons=reasons, connections=[row])).count("looks like a limit of connections") == 1
 
 
 def test_it_fits_a_comment_whatever_happened():

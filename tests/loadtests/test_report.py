@@ -18,6 +18,7 @@ from tests.loadtests.sample import (
     arrival_facts,
     attempt_facts,
     check,
+    connection_row,
     empty_summary,
     failure,
     plan_facts,
@@ -147,6 +148,20 @@ def test_everything_to_run_it_again_is_there():
         assert words in text
 
 
+@pytest.mark.parametrize("outcome", ["failed", "passed", "invalid"])
+def test_refused_connections_are_told_with_what_they_look_like(outcome):
+    """Also where they failed nobody; new and kept apart, refusals by reason. Nothing of it where none was refused."""
+    row = connection_row()
+    assert row.limit is not None
+    reasons = [row.limit.sentence] if outcome == "failed" else []
+    quiet = connection_row(refused={}, limit=None, systems=["quiet-system"])
+    text = Page(render(summary(outcome=outcome, reasons=reasons, connections=[quiet, row]))).text
+    assert text.lower().count(row.limit.sentence) == 1
+    assert "http://127.0.0.1:8600/digid 90 50 connection_reset 10 connection_refused 1,234 1 26" in text
+    assert "quiet-system" not in text
+    assert "Requests on those kept" not in Page(render(summary(connections=[quiet]))).text
+
+
 def test_what_a_system_answered_is_shown_as_text():
     """A detail is whatever a server sent: it must not become part of the page."""
     evil = "<script>alert(1)</script>\"'&"
@@ -195,6 +210,7 @@ def huge() -> Summary:
         pytest.param(all_failed(), 8, id="all failed"),
         pytest.param(huge(), 8, id="huge numbers"),
         pytest.param(summary(timeline=[second(0), second(40_000)]), 7, id="a long gap"),
+        pytest.param(summary(connections=[connection_row(), connection_row(limit=None)]), 8, id="refused connections"),
         pytest.param(storm(), 13, id="a storm at the waiting room"),
     ],
 )

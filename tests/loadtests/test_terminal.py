@@ -13,6 +13,7 @@ from tests.loadtests.sample import (
     attempt_facts,
     check,
     checks,
+    connection_row,
     empty_summary,
     failure,
     second,
@@ -58,6 +59,12 @@ def test_what_people_met_and_how_often_they_tried_is_shown_where_it_happened(gol
         timeline=[second(index, amplification=1.0 + 0.3 * index) for index in range(8)],
     )
     golden("crowd.txt", printed(lambda console: terminal.show(facts, console)) + "\n")
+
+
+def test_refused_connections_are_shown_where_there_are_any(golden):
+    """New ones and kept ones apart; what that looks like stands below where the verdict does not say it."""
+    facts = summary(connections=[connection_row(), connection_row(refused={}, limit=None)])
+    golden("connections.txt", printed(lambda console: terminal.show(facts, console)) + "\n")
 
 
 def test_a_threshold_is_met_missed_or_not_measured():

@@ -84,6 +84,14 @@ def test_a_run_that_was_ended_early_has_failed():
     assert (verdict.outcome, len(verdict.reasons)) == ("invalid", 2)
 
 
+def test_what_failures_look_like_is_a_reason_of_a_failed_run_only():
+    """After what was missed; refusals that miss no threshold fail nobody, and an invalid run says nothing."""
+    cause = ["that is what a limit looks like"]
+    assert judge([held(9.0)], causes=cause).reasons == ["something was too much", *cause]
+    assert (judge([held(0.5)], causes=cause).outcome, judge([held(0.5)], causes=cause).reasons) == ("passed", [])
+    assert cause[0] not in judge([held(9.0)], causes=cause, troubles=["the generator failed: x"]).reasons
+
+
 def test_no_data_is_no_success():
     """A threshold against which nothing was measured makes a run invalid, but a missed one counts for more."""
     verdict = judge([held(None)])
