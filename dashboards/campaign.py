@@ -10,6 +10,7 @@ from config import Configuration, Thresholds
 from config.fields import write_duration
 from config.promql import increase, quantile, rate, ratio, select, total
 from dashboards import palette
+from dashboards.about import choices
 from dashboards.fields import below
 from dashboards.generator import SCOPE, health, schedule
 from dashboards.grafana import JsonObject, dashboard, variable
@@ -84,9 +85,7 @@ def build(configuration: Configuration, site: Site) -> JsonObject:
         variables=[
             variable("campaign", load.PLANNED, many=False),
             variable("step", load.RESPONSE_TIME, campaign="$campaign"),
-            variable("owner", metrics.SYSTEM_INFO),
-            variable("system", metrics.SYSTEM_INFO, everything=None, owner="$owner"),
-            variable("vantage", metrics.INTERVAL),
+            *choices(),
         ],
         annotations=marks(configuration, "$system"),
         period="15m",

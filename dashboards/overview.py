@@ -8,7 +8,8 @@ from config import Configuration
 from config.fields import parse_duration
 from config.promql import or_zero, select, total
 from dashboards import palette
-from dashboards.grafana import JsonObject, dashboard, variable
+from dashboards.about import choices
+from dashboards.grafana import JsonObject, dashboard
 from dashboards.layout import Band, Section, rows_high
 from dashboards.links import OVERVIEW_UID, Site, link_to, system_of_row, system_of_series
 from dashboards.marks import marks
@@ -86,11 +87,7 @@ def build(configuration: Configuration, site: Site) -> JsonObject:
         "Overview",
         "All systems by owner against their objectives: what fails, what burns, what is due",
         parts,
-        variables=[
-            variable("owner", metrics.SYSTEM_INFO),
-            variable("system", metrics.SYSTEM_INFO, everything=None, owner="$owner"),
-            variable("vantage", metrics.INTERVAL),
-        ],
+        variables=choices(),
         annotations=marks(configuration, "$system"),
         period="6h",
         refresh="30s",

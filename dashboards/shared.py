@@ -274,9 +274,15 @@ def percentiles(subject: Subject, title: str, question: str) -> Panel:
     )
 
 
+def share_without_verdict(subject: Subject, *by: str) -> str:
+    """Return which share of the runs of the range says nothing about the systems."""
+    unknown, verdicts = (total(increase(each, RANGE, **subject.scope), *by) for each in (metrics.UNKNOWN, metrics.RUNS))
+    return ratio(unknown, f"({unknown} + {verdicts})")
+
+
 def saturation(subject: Subject) -> Section:
     """Say, for whoever opens the row, whether these figures can be trusted."""
-    bands = [Band(7, [_runs_made(subject), _without_verdict(subject), _skipped(subject)])]
+    bands = [Band(7, [_runs_made(subject), _without_verdict(subject), skipped(subject)])]
     return Section("Saturation", bands, "Does the prober keep up with what is asked of it here?", collapsed=True)
 
 
@@ -307,13 +313,14 @@ def _without_verdict(subject: Subject) -> Panel:
     )
 
 
-def _skipped(subject: Subject) -> Panel:
+def skipped(subject: Subject) -> Panel:
+    """Show of which systems runs were left out."""
     scope = {label: value for label, value in subject.scope.items() if label != "probe"}
-    skipped = total(increase(metrics.SKIPPED, RANGE, **scope), "system")
+    left_out = total(increase(metrics.SKIPPED, RANGE, **scope), "system")
     return bars(
         "Runs skipped, this range",
         "Of which systems were probes still running when they should have started again? The ten worst.",
-        [Query(f"sort_desc(topk(10, {skipped}))", "{{system}}", instant=True)],
+        [Query(f"sort_desc(topk(10, {left_out}))", "{{system}}", instant=True)],
         steps=NONE_IS_BETTER,
         decimals=0,
     )
