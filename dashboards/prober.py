@@ -69,7 +69,7 @@ def build(configuration: Configuration, site: Site) -> JsonObject:
         Band(8, [_coverage(subject), _loop_lag()]),
         Band(7, [_references(), _ledger_writes()]),
         Band(8, [skipped(subject), _windows()]),
-        Band(rows_high(probes, least=8, most=18), [_schedule(subject)]),
+        Band(rows_high(probes, least=8, most=60), [_schedule(subject)]),
         Section(
             "Saturation",
             [Band(7, [_descriptors(), _runs_a_minute(subject)])],
@@ -176,7 +176,7 @@ def _monitors() -> Panel:
             ),
             Column("Probes", worst(f"count by (instance) ({select(metrics.INTERVAL)})"), "none", 0),
         ],
-        first="-Loop lag",
+        first=["-Loop lag"],
     )
 
 
@@ -275,7 +275,7 @@ def _schedule(subject: Subject) -> Panel:
             Column("Without verdict", share_without_verdict(subject, "probe", "vantage"), "percentunit", 1, _UNKNOWN),
             Column("Counts", f"max by ({by}) ({subject.counting})", "bool_yes_no"),
         ],
-        first="-In intervals",
+        first=["-In intervals"],
         links={"Probe": [subject.site.debug_page_of_row()]},
     )
 

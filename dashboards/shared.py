@@ -93,7 +93,7 @@ def _firing(severity: str, matcher: str) -> str:
 
 
 def alerts(systems: str, site: Site, *, of_one: bool = False) -> Panel:
-    """List the firing alerts, the newest first, with the runbook of each; 'none' where nothing fires.
+    """List the firing alerts, pages first, the newest on top, with the runbook of each; 'none' where nothing fires.
 
     Those `of_one` system need not say which.
     """
@@ -106,13 +106,14 @@ def alerts(systems: str, site: Site, *, of_one: bool = False) -> Panel:
     since = f"time() - min by ({labels}) (ALERTS_FOR_STATE{{{told}}}) and on ({labels}) {firing}"
     return table(
         "What fires",
-        "Which alerts fire, for what, and for how long? A click on an alert opens its runbook, docs/runbooks/ALERT.md.",
+        "Which alerts fire, for what, and for how long? Pages first, the newest on top. A click on an alert opens its "
+        "runbook, docs/runbooks/ALERT.md.",
         keys,
         [
             Column("For", or_zero(since, "vector(0)", **nothing), "s", 0, labels=NO_FIGURE),
             Column("Rules", or_zero(firing, "vector(0)", **nothing), "none", 0, labels=NO_FIGURE),
         ],
-        first="For",
+        first=["Severity", "For"],
         links={"Alert": site.runbook_of_row()} | ({} if of_one else {"System": [system_of_row()]}),
     )
 
@@ -125,12 +126,12 @@ def oldest_success(subject: Subject) -> Panel:
     age = f"time() - {select(metrics.LAST_SUCCESS, **subject.scope)}"
     missed = f"({age}) / {select(metrics.INTERVAL, **subject.scope)}"
     return stat(
-        "Oldest last success",
-        "How long ago did the worst probe pass, and how many of its intervals is that? Up to 1 is usual. "
+        "Oldest success",
+        "How long ago did the worst probe last pass, and how many of its runs is that? Up to 1 is usual. "
         "One that never passed is absent here and counted as failing.",
         [
             Query(f"max({age} and topk(1, {missed}))", "ago", instant=True),
-            Query(f"max({missed})", "intervals", instant=True, unit="none", steps=_MISSED),
+            Query(f"max({missed})", "runs", instant=True, unit="none", steps=_MISSED),
         ],
         unit="s",
         decimals=0,

@@ -196,7 +196,7 @@ def _vantage_points(subject: Subject) -> Panel:
             Column("Oldest success", f"max by (vantage) ({age})", "s", 0),
             Column("Without verdict", share_without_verdict(subject, "vantage"), "percentunit", 1),
         ],
-        first="-Failing",
+        first=["-Failing"],
     )
 
 
@@ -247,7 +247,7 @@ def _probes(subject: Subject) -> Panel:
             Column("Every", f"min by ({by}) ({select(metrics.INTERVAL, **scope)})", "s"),
             Column("Counts", f"max by ({by}) ({subject.counting})", "bool_yes_no"),
         ],
-        first="Last verdict",
+        first=["Last verdict"],
         links={"Probe": [subject.site.debug_page_of_row()]},
     )
 
