@@ -65,7 +65,7 @@ def build(configuration: Configuration, site: Site) -> JsonObject:
     subject = about(configuration, site, found)
     parts: list[Band | Section] = [
         purpose(_PURPOSE),
-        Band(4, [_states_now(subject), *standing(subject)], [11, 4, 5, 4]),
+        Band(4, [_states_now(subject), *standing(subject)], [14, 3, 4, 3]),
         states_band(subject, len(found)),
         Band(8, [_failed_share(configuration), latency_by_probe(subject)]),
         Band(8, [failed_by_reason(subject), _percentiles(subject)]),

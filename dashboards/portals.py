@@ -66,14 +66,15 @@ def build(configuration: Configuration, site: Site) -> JsonObject:
     """Return the dashboard as plain data."""
     found = probes(configuration)
     subject = about(configuration, site, found)
-    watches_notices = any(isinstance(probe, BannerProbe) for _, _, probe in configuration.probes())
+    watched = any(isinstance(probe, BannerProbe) for _, _, probe in configuration.probes())
+    notices = [_notices(subject)] if watched else []
     parts: list[Band | Section] = [
         purpose(_PURPOSE),
         Band(4, [*standing(subject), _slowest(subject), _first_expiry(subject)], [4, 5, 5, 5, 5]),
         states_band(subject, len(found)),
         Band(8, [_failed_share(subject), latency_by_probe(subject)]),
         Band(8, [failed_by_reason(subject), phases(subject)]),
-        Band(8, [failed_steps(subject), *([_notices(subject)] if watches_notices else []), _certificates(subject)]),
+        Band(8, [failed_steps(subject), _certificates(subject), *notices], [10, 7, 7] if notices else []),
         saturation(subject),
     ]
     return dashboard_about(

@@ -64,7 +64,7 @@ def build(configuration: Configuration, site: Site) -> JsonObject:
             ],
             [3, 4, 3, 3, 4, 4, 3],
         ),
-        Band(6, [_answering(), _monitors()], [10, 14]),
+        Band(6, [_answering(), _monitors()], [8, 16]),
         Band(8, [_without_verdict(subject), _lateness()]),
         Band(8, [_coverage(subject), _loop_lag()]),
         Band(7, [_references(), _ledger_writes()]),

@@ -72,14 +72,14 @@ def table(
 
 
 _WIDTHS = {
-    "alertname": 190,
+    "alertname": 175,
     "instance": 150,
     "journey": 170,
-    "owner": 140,
+    "owner": 120,
     "probe": 220,
-    "severity": 80,
+    "severity": 70,
     "step": 170,
-    "system": 170,
+    "system": 210,
 }
 """Pixels that the names of such things need."""
 
