@@ -66,7 +66,7 @@ def stat(
             "orientation": "auto",
             "reduceOptions": _LAST,
             # The same size everywhere: by itself Grafana makes short figures huge and long ones small.
-            "text": {"titleSize": 14, "valueSize": 18 if labels else 22},
+            "text": {"titleSize": 12 if labels else 14, "valueSize": 18 if labels else 22},
             "textMode": show,
             "wideLayout": False,
         },

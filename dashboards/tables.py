@@ -75,11 +75,11 @@ _WIDTHS = {
     "alertname": 175,
     "instance": 150,
     "journey": 170,
-    "owner": 120,
+    "owner": 140,
     "probe": 220,
     "severity": 70,
     "step": 170,
-    "system": 210,
+    "system": 190,
 }
 """Pixels that the names of such things need."""
 
