@@ -6,12 +6,10 @@ import json
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import Request
 
 from config.secrets import place_of, read_secret
-
-PATIENCE = 10.0
-"""Seconds that Grafana gets for an answer."""
+from config.sending import open_without_redirects, why
 
 
 class GrafanaError(Exception):
@@ -23,11 +21,10 @@ class GrafanaError(Exception):
 
 
 class Grafana:
-    """A Grafana at a base URL. HTTPS is verified; `SSL_CERT_FILE` names further authorities, as for all of Python."""
+    """A Grafana at a base URL."""
 
     def __init__(self, url: str, token: str) -> None:
         self.url = url
-        self._opener = build_opener(_Stay)
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
     def send(self, method: str, path: str, data: object = None) -> dict[str, Any]:
@@ -35,7 +32,7 @@ class Grafana:
         body = None if data is None else json.dumps(data).encode()
         request = Request(self.url + path, body, self._headers, method=method)  # noqa: S310 - http(s)
         try:
-            with self._opener.open(request, timeout=PATIENCE) as answer:
+            with open_without_redirects(request) as answer:
                 found = json.load(answer)
         except HTTPError as error:
             raise GrafanaError(": ".join(filter(None, (why(error), _words(error)))), error.code) from None
@@ -59,26 +56,9 @@ def read_token(reference: str) -> str:
     return token
 
 
-def why(error: Exception) -> str:
-    """Say in words why a request failed or a secret could not be read."""
-    if isinstance(error, HTTPError):
-        return f"HTTP status {error.code} {error.reason}".rstrip()
-    if isinstance(error, UnicodeDecodeError):
-        return "it is not text in UTF-8"  # its own words would show what is there
-    reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
-    return str(reason) or type(error).__name__
-
-
 def _words(error: HTTPError) -> str:
     """Return what Grafana itself says of a refusal."""
     try:
         return str(json.load(error)["message"])
     except (OSError, HTTPException, ValueError, LookupError, TypeError):
         return ""
-
-
-class _Stay(HTTPRedirectHandler):
-    """Follow no redirect: the token is for one host only."""
-
-    def redirect_request(self, *_: object) -> None:
-        """Follow none."""

@@ -10,6 +10,7 @@ from config import Configuration, Thresholds
 from config.fields import write_duration
 from config.promql import increase, quantile, rate, ratio, select, total
 from dashboards import palette
+from dashboards.about import choices
 from dashboards.fields import below
 from dashboards.generator import SCOPE, health, schedule
 from dashboards.grafana import JsonObject, dashboard, variable
@@ -61,8 +62,8 @@ def build(configuration: Configuration, site: Site) -> JsonObject:
         Band(8, [_arrivals(), _response_times_of_both(limits, quick.scope)]),
         Band(8, [_failed_share_of_both(quick.scope), _in_flight()]),
         Band(8, [_failures(), failed_by_reason(probed)]),
-        Band(rows_high(len(configuration.systems), least=6, most=16), [system_states(probed)]),
-        Band(9, [_journeys(limits), _steps(limits)]),
+        Band(rows_high(len(configuration.systems), least=6, most=24), [system_states(probed)]),
+        Band(12, [_journeys(limits), _steps(limits)]),
         Section(
             "Attempts and waiting room",
             [Band(8, [_amplification(limits), _admissions(), _passages()])],
@@ -84,9 +85,7 @@ def build(configuration: Configuration, site: Site) -> JsonObject:
         variables=[
             variable("campaign", load.PLANNED, many=False),
             variable("step", load.RESPONSE_TIME, campaign="$campaign"),
-            variable("owner", metrics.SYSTEM_INFO),
-            variable("system", metrics.SYSTEM_INFO, everything=None, owner="$owner"),
-            variable("vantage", metrics.INTERVAL),
+            *choices(),
         ],
         annotations=marks(configuration, "$system"),
         period="15m",
@@ -239,7 +238,7 @@ def _journeys(limits: Thresholds) -> Panel:
             Column("Failed", failed, "none", 0),
             Column("Failed share", _failed_ratio(RANGE, "journey"), "percentunit", 2, below(limits.failed_share)),
         ],
-        first="-Failed share",
+        first=["-Failed share"],
     )
 
 
@@ -258,7 +257,7 @@ def _steps(limits: Thresholds) -> Panel:
             )
             for q in (50, 95, 99)
         ],
-        first="-p99",
+        first=["-p99"],
     )
 
 

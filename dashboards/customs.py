@@ -7,11 +7,11 @@ from grafanalib.core import Panel
 from config import Configuration, MessageProbe
 from config.promql import increase, select, total
 from dashboards import palette
+from dashboards.about import about, dashboard_about, standing
 from dashboards.fields import Steps
-from dashboards.grafana import JsonObject, dashboard, variable
+from dashboards.grafana import JsonObject
 from dashboards.layout import Band, Section
 from dashboards.links import CUSTOMS_UID, Site, system_of_series
-from dashboards.marks import marks
 from dashboards.panels import Query, stat, time_series
 from dashboards.shared import (
     NONE_IS_GOOD,
@@ -19,9 +19,6 @@ from dashboards.shared import (
     failed_by_reason,
     failed_share,
     failed_steps,
-    failing_now,
-    firing_alerts,
-    oldest_success,
     percentiles,
     phases,
     purpose,
@@ -45,50 +42,32 @@ what to do: `docs/runbooks/` of the project. The other dashboards are linked abo
 """
 
 
-def probes(configuration: Configuration) -> list[tuple[str, str, MessageProbe]]:
-    """Return (system, name, probe) of every probe that waits for a return message."""
-    return [each for each in configuration.probes() if isinstance(each[2], MessageProbe)]  # type: ignore[misc]
+def probes(configuration: Configuration) -> list[tuple[str, str]]:
+    """Return (system, probe) of every probe that waits for a return message."""
+    return [(system, name) for system, name, probe in configuration.probes() if isinstance(probe, MessageProbe)]
 
 
 def build(configuration: Configuration, site: Site) -> JsonObject:
     """Return the dashboard as plain data."""
     found = probes(configuration)
-    systems = "|".join(sorted({system for system, _, _ in found}))
-    every = "|".join(sorted(name for _, name, _ in found))
-    within = min(probe.answer_within for _, _, probe in found)
-    subject = Subject(configuration, site, {"system": "$system", "vantage": "$vantage", "probe": every})
+    subject = about(configuration, site, found)
+    within = min(probe.answer_within for _, _, probe in configuration.probes() if isinstance(probe, MessageProbe))
     parts: list[Band | Section] = [
         purpose(_PURPOSE),
-        Band(
-            4,
-            [
-                failing_now(subject),
-                firing_alerts("$system"),
-                oldest_success(subject),
-                _oldest_unanswered(subject, within),
-                _missing(subject),
-                _submitted(subject),
-            ],
-        ),
+        Band(4, [*standing(subject), _oldest_unanswered(subject, within), _missing(subject), _submitted(subject)]),
         states_band(subject, len(found)),
         Band(8, [_failed_share(subject), _time_to_return(subject)]),
         Band(8, [failed_by_reason(subject), _unanswered(subject, within)]),
         Band(8, [failed_steps(subject), phases(subject)]),
         saturation(subject),
     ]
-    return dashboard(
+    return dashboard_about(
+        subject,
+        found,
         CUSTOMS_UID,
         "Customs messages",
         "Declarations and their return messages: submitting, waiting, missing",
         parts,
-        variables=[
-            variable("owner", metrics.SYSTEM_INFO, system=systems),
-            variable("system", metrics.SYSTEM_INFO, everything=None, system=systems, owner="$owner"),
-            variable("vantage", metrics.INTERVAL, probe=every),
-        ],
-        annotations=marks(configuration, "$system"),
-        period="3h",
-        refresh="30s",
     )
 
 

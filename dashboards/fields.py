@@ -8,7 +8,7 @@ from dashboards import palette
 from dashboards.grafana import JsonObject
 from dashboards.links import Link
 
-Labels = Mapping[float, tuple[str, str]]
+Labels = Mapping[float | str, tuple[str, str]]
 """What a value means: (text, colour)."""
 
 Steps = Sequence[tuple[float | None, str]]
@@ -39,7 +39,7 @@ def look(unit: str, steps: Steps, decimals: int | None) -> JsonObject:
 def mappings(labels: Labels) -> list[JsonObject]:
     """Return what stands in the place of values."""
     options = {
-        f"{value:g}": {"text": name, "color": colour, "index": index}
+        value if isinstance(value, str) else f"{value:g}": {"text": name, "color": colour, "index": index}
         for index, (value, (name, colour)) in enumerate(labels.items())
     }
     return [{"type": "value", "options": options}] if options else []

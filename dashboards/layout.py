@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -61,5 +62,8 @@ def arrange(parts: Sequence[Band | Section]) -> list[Panel]:
 
 
 def rows_high(rows: int, *, least: int, most: int) -> int:
-    """Return the height of a table or timeline with so many rows: 30 px each, and its title, axis or headings."""
-    return max(least, min(most, rows + 3))
+    """Return the height of a table or timeline with so many rows: 36 px each, and 84 px for title and headings or axis.
+
+    A panel of h units is 38 h - 8 px high: a unit of 30 px and what lies between two.
+    """
+    return max(least, min(most, math.ceil((36 * rows + 84 + 8) / 38)))

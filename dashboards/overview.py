@@ -8,7 +8,8 @@ from config import Configuration
 from config.fields import parse_duration
 from config.promql import or_zero, select, total
 from dashboards import palette
-from dashboards.grafana import JsonObject, dashboard, variable
+from dashboards.about import choices
+from dashboards.grafana import JsonObject, dashboard
 from dashboards.layout import Band, Section, rows_high
 from dashboards.links import OVERVIEW_UID, Site, link_to, system_of_row, system_of_series
 from dashboards.marks import marks
@@ -70,15 +71,15 @@ def build(configuration: Configuration, site: Site) -> JsonObject:
             [3] * 8,
         ),
         Band(
-            rows_high(owners, least=7, most=12),
+            rows_high(owners, least=12, most=14),
             [_owners(subject), alerts("$system", site)],
             [10, 14],
         ),
         Band(rows_high(systems, least=6, most=24), [system_states(subject)]),
         Band(8, [_failing_share(subject), _latency(subject.without_calls())]),
         Band(8, [failed_by_reason(subject), _burn(subject)]),
-        Band(rows_high(systems, least=6, most=20), [_table(subject)]),
         Band(rows_high(systems // 6, least=5, most=8), [_windows(), _notices()]),
+        Band(rows_high(systems, least=6, most=44), [_table(subject)]),
         saturation(subject),
     ]
     return dashboard(
@@ -86,11 +87,7 @@ def build(configuration: Configuration, site: Site) -> JsonObject:
         "Overview",
         "All systems by owner against their objectives: what fails, what burns, what is due",
         parts,
-        variables=[
-            variable("owner", metrics.SYSTEM_INFO),
-            variable("system", metrics.SYSTEM_INFO, everything=None, owner="$owner"),
-            variable("vantage", metrics.INTERVAL),
-        ],
+        variables=choices(),
         annotations=marks(configuration, "$system"),
         period="6h",
         refresh="30s",
@@ -108,7 +105,7 @@ def _systems_failing(subject: Subject) -> Panel:
 
 def _below_objective() -> Panel:
     return stat(
-        "Below objective",
+        "Overspent",
         "How many systems have spent more than the error budget of 30 days (without planned time)?",
         [Query(f"sum({left_of(queries.ROLLING, **_CHOSEN)} < bool 0)", instant=True)],
         steps=NONE_IS_GOOD,
@@ -118,7 +115,7 @@ def _below_objective() -> Panel:
 def _notices_overdue() -> Panel:
     late = f"sum(time() - min by (system, rule) ({select(metrics.NOTICE_DUE, system='$system')}) > bool 0)"
     return stat(
-        "Notices overdue",
+        "Notices late",
         "How many messages to the public should have gone out? `piekwacht notice due` lists them.",
         [Query(or_zero(late, total(f"0 * {OWNERS}")), instant=True)],
         steps=NONE_IS_GOOD,
@@ -168,7 +165,7 @@ def _owners(subject: Subject) -> Panel:
                 LEFT,
             ),
         ],
-        first="-Failing",
+        first=["-Failing", "-Pages", "Budget"],
         links={"Owner": [("Only this owner", link_to(OVERVIEW_UID, owner="${__data.fields.Owner}"))]},
     )
 
@@ -244,7 +241,7 @@ def _table(subject: Subject) -> Panel:
                 COVERED,
             ),
         ],
-        first="Month excl.",
+        first=["Month excl."],
         links={"System": [system_of_row()]},
     )
 
@@ -262,7 +259,7 @@ def _windows() -> Panel:
         [
             Column("Ends in", or_zero(ends, looked, **none), "s", 0, LEFT, NO_FIGURE),
             Column(
-                "Overrun to be told in",
+                "Tell overrun in",
                 or_zero(f"{ends} - {parse_duration(BEFORE_THE_END):g}", looked, **none),
                 "s",
                 0,
@@ -270,7 +267,7 @@ def _windows() -> Panel:
                 NO_FIGURE,
             ),
         ],
-        first="Overrun to be told in",
+        first=["Tell overrun in"],
         links={"System": [system_of_row()]},
     )
 
@@ -282,13 +279,13 @@ def _notices() -> Panel:
     looked = total(f"0 * {OWNERS}")
     return table(
         "Notices due",
-        "What must people be told, by which rule of the communication protocol, and by when? Below 0 it is overdue. "
-        "A row 'none': nothing has to be told now.",
+        "What must people be told, by which rule of the communication protocol (docs/notices.md), and by when? Below 0 "
+        "it is overdue; `piekwacht notice due` says more. A row 'none': nothing has to be told now.",
         {"system": "System", "owner": "Owner", "rule": "Rule"},
         [
             Column("Due in", or_zero(left, looked, **none), "s", 0, LEFT, NO_FIGURE),
             Column("Overdue", or_zero(f"{left} < bool 0", looked, **none), "bool_yes_no"),
         ],
-        first="Due in",
+        first=["Due in"],
         links={"System": [system_of_row()]},
     )

@@ -1,11 +1,14 @@
 """One colour for one thing, on every panel of every dashboard, chosen so that colour-blind people can tell them apart.
 
 Verdicts and states use the set of Okabe and Ito (2008, "Color Universal Design"); things that stand side by side use
-sets of Paul Tol (2021, "Colour schemes", SRON/EPS/TN/09-002). Relatives share a hue and differ in lightness.
+sets of Paul Tol (2021, "Colour schemes", SRON/EPS/TN/09-002). Relatives share a hue and differ in brightness, and none
+is so bright or so dark that it vanishes on a page.
 """
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from collections.abc import Iterable
 
 from config import Configuration
@@ -23,6 +26,11 @@ _HUES = ("#4477AA", "#44AA99", "#CC6677", "#AA4499", "#999933", "#33BBEE", "#117
 """Tol's muted set without its palest and darkest colours, which vanish on a light or on a dark page; in their place
 the blue of his bright set and the cyan of his vibrant one. Contrast is 2.2 or more with white, 3.1 with Grafana's dark.
 """
+_DARKEST, _BRIGHTEST = 0.105, 0.47
+"""Relative luminance (WCAG 2.2) of what can still be seen: contrast 2 with white, 2.5 with Grafana's dark, #181B1F."""
+_SYSTEM, _RELATIVE = (5**0.5 - 1) / 2, 0.19
+"""Turns from a shade to the next. Of systems with one hue: multiples of the golden section keep away from each other,
+however many there are. Of relatives: five, as many as there usually are, share a turn and meet none of the others."""
 
 WINDOWS = {"planned": PLANNED, "overrun": WARNING, "aftermath": "#CC79A7", "closed": UNKNOWN}
 CHANNELS = {"web": NEUTRAL, "app": "#CC79A7"}
@@ -70,23 +78,50 @@ _REASON_FAMILIES = (
 )
 
 
-def tint(colour: str, white: float) -> str:
-    """Mix `#RRGGBB` with white; 0 leaves the colour as it is, 1 is white."""
-    parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return "#" + "".join(f"{round(part + (255 - part) * white):02X}" for part in parts)
+def luminance(colour: str) -> float:
+    """Return the relative luminance of `#RRGGBB`, from 0 to 1, as WCAG 2.2 defines it."""
+    parts = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    linear = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
-def tints(colour: str, names: Iterable[str]) -> dict[str, str]:
-    """Give each name a lighter tint of one colour than the name before it."""
-    return {name: tint(colour, 1 - 0.72**index) for index, name in enumerate(names)}
+def shade(colour: str, turns: float) -> str:
+    """Return a colour of the same hue, some turns brighter: what would be too bright comes back dark.
+
+    A turn leads from the darkest to the brightest that can be seen, in steps of contrast:
+    place = log(contrast with the darkest) / log(contrast of the brightest with the darkest).
+    """
+    now = luminance(colour)
+    bottom, top = (math.log(end + 0.05) for end in (_DARKEST, _BRIGHTEST))
+    place = min(max((math.log(now + 0.05) - bottom) / (top - bottom), 0.0), 1.0)
+    wanted = math.exp(bottom + ((place + turns) % 1 if turns else place) * (top - bottom)) - 0.05
+    if math.isclose(wanted, now):
+        return colour
+    return _mixed(colour, "#FFFFFF", wanted, 1) if wanted > now else _mixed(colour, "#000000", wanted, -1)
+
+
+def _mixed(colour: str, other: str, wanted: float, sign: int) -> str:
+    """Mix with another colour, by parts of 256, until the luminance is as wanted; `sign` is that of its growth."""
+    ends = [[int(each[i : i + 2], 16) for i in (1, 3, 5)] for each in (colour, other)]
+
+    def mix(part: int) -> str:
+        return "#" + "".join(f"{round(a + (b - a) * part / 256):02X}" for a, b in zip(*ends, strict=True))
+
+    return mix(bisect_left(range(256), sign * wanted, key=lambda part: sign * luminance(mix(part))))
+
+
+def shades(colour: str, names: Iterable[str]) -> dict[str, str]:
+    """Give each name a shade of one colour."""
+    return {name: shade(colour, index * _RELATIVE) for index, name in enumerate(names)}
 
 
 def spread(names: Iterable[str]) -> dict[str, str]:
-    """Give each name a hue of its own; when all are used up they come back lighter."""
-    return {name: tint(_HUES[index % len(_HUES)], 1 - 0.6 ** (index // len(_HUES))) for index, name in enumerate(names)}
+    """Give each name a hue of its own; when all are used up they come back in other shades."""
+    hues = len(_HUES)
+    return {name: shade(_HUES[index % hues], index // hues * _SYSTEM) for index, name in enumerate(names)}
 
 
-REASONS = {reason: shade for colour, reasons in _REASON_FAMILIES for reason, shade in tints(colour, reasons).items()}
+REASONS = {reason: shade for colour, reasons in _REASON_FAMILIES for reason, shade in shades(colour, reasons).items()}
 """Reasons of failure, by family: network, certificates, slowness, answers, notices, waiting room, login, return; then
 those of telephone lines: number, refusal, way to the line, audio, course of the call."""
 
@@ -122,7 +157,7 @@ STAGES = {
         (GOOD, ("queue", "menu", "prompt")),
         (UNKNOWN, ("teardown",)),
     )
-    for stage, shade in tints(colour, stages).items()
+    for stage, shade in shades(colour, stages).items()
 }
 
 
@@ -132,10 +167,10 @@ def systems(configuration: Configuration) -> dict[str, str]:
 
 
 def probes(configuration: Configuration) -> dict[str, str]:
-    """Give each probe a tint of its system's colour."""
+    """Give each probe a shade of its system's colour."""
     colours = systems(configuration)
     return {
         probe: shade
         for name, system in configuration.systems.items()
-        for probe, shade in tints(colours[name], system.probes).items()
+        for probe, shade in shades(colours[name], system.probes).items()
     }

@@ -66,7 +66,7 @@ def stat(
             "orientation": "auto",
             "reduceOptions": _LAST,
             # The same size everywhere: by itself Grafana makes short figures huge and long ones small.
-            "text": {"titleSize": 14, "valueSize": 18 if labels else 22},
+            "text": {"titleSize": 12 if labels else 14, "valueSize": 18 if labels else 22},
             "textMode": show,
             "wideLayout": False,
         },
@@ -101,8 +101,8 @@ def bars(
             "reduceOptions": _LAST,
             "showUnfilled": True,
             "sizing": "manual",
-            # By itself Grafana makes letters as high as the bars.
-            "text": {"titleSize": 13, "valueSize": 14},
+            # By itself Grafana makes letters as high as the bars, and leaves room for names in letters of 12 px.
+            "text": {"titleSize": 12, "valueSize": 14},
             "valueMode": "color",
         },
         field=look(unit, steps, decimals) | {"min": 0},
@@ -179,7 +179,7 @@ _AS_LINE: list[JsonObject] = [
 def _ranked(names: Collection[str]) -> JsonObject:
     """List the highest first beside the graph, as wide as the longest of the names needs."""
     letters = max(map(len, names), default=20)
-    return _RANKED | {"width": min(320, 110 + 7 * letters)}
+    return _RANKED | {"width": min(270, 110 + 7 * letters)}
 
 
 _RANKED: JsonObject = {

@@ -8,19 +8,16 @@ from config import Configuration, PhoneProbe
 from config.metric import Metric
 from config.promql import increase, or_zero, select, total
 from dashboards import palette
+from dashboards.about import about, dashboard_about, standing
 from dashboards.fields import Labels, Steps
-from dashboards.grafana import JsonObject, dashboard, variable
+from dashboards.grafana import JsonObject
 from dashboards.layout import Band, Section, rows_high
 from dashboards.links import PHONE_UID, Site
-from dashboards.marks import marks
 from dashboards.panels import NOTHING, Query, bars, stat, time_series, timeline
 from dashboards.shared import (
     NONE_IS_BETTER,
     NONE_IS_GOOD,
     RANGE,
-    failing_now,
-    firing_alerts,
-    oldest_success,
     purpose,
     states_band,
 )
@@ -49,52 +46,35 @@ that was seen of it: `piekwacht call NUMBER --trunk NAME --explain`. What stages
 """
 
 
-def lines(configuration: Configuration) -> list[str]:
-    """Return the systems that are probed by telephone, in order."""
-    return sorted({system for system, _, probe in configuration.probes() if isinstance(probe, PhoneProbe)})
+def probes(configuration: Configuration) -> list[tuple[str, str]]:
+    """Return (system, probe) of every leg of a telephone line."""
+    return [(system, name) for system, name, probe in configuration.probes() if isinstance(probe, PhoneProbe)]
 
 
 def build(configuration: Configuration, site: Site) -> JsonObject:
     """Return the dashboard as plain data."""
-    every = "|".join(lines(configuration))
+    found = probes(configuration)
+    subject = about(configuration, site, found)
     legs = palette.probes(configuration)
-    subject = Subject(configuration, site)
-    count = sum(isinstance(probe, PhoneProbe) for _, _, probe in configuration.probes())
     limits = Band(7, [_skipped(subject), _spent(), _in_progress()])
     parts: list[Band | Section] = [
         purpose(_PURPOSE),
-        Band(
-            4,
-            [
-                failing_now(subject),
-                firing_alerts("$system"),
-                oldest_success(subject),
-                _leaked(),
-                _skipped_in_all(),
-                _spent_most(),
-            ],
-        ),
-        states_band(subject, count),
-        Band(rows_high(count, least=6, most=20), [_how_far(site)]),
+        Band(4, [*standing(subject), _leaked(), _skipped_in_all(), _spent_most()]),
+        states_band(subject, len(found)),
+        Band(rows_high(len(found), least=6, most=20), [_how_far(site)]),
         Band(8, [_classes(subject), _post_dial_delay(legs)]),
         Band(8, [_failed_stages(), _answer_delay(legs)]),
         Band(8, [_sounds(), _stage_times()]),
         Band(8, [_loss(legs), _jitter(legs)]),
         Section("Saturation", [limits], "Does the prober keep within its limits?", collapsed=True),
     ]
-    return dashboard(
+    return dashboard_about(
+        subject,
+        found,
         PHONE_UID,
         "Phone lines",
         "Telephone lines: legs, stages, classes of calls, audio, leaks and limits",
         parts,
-        variables=[
-            variable("owner", metrics.SYSTEM_INFO, system=every),
-            variable("system", metrics.SYSTEM_INFO, everything=None, system=every, owner="$owner"),
-            variable("vantage", metrics.INTERVAL, system=every),
-        ],
-        annotations=marks(configuration, "$system"),
-        period="3h",
-        refresh="30s",
     )
 
 

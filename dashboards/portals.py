@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from grafanalib.core import Panel
 
-from config import Configuration, JourneyProbe, MessageProbe, PhoneProbe
+from config import Configuration, MessageProbe, PhoneProbe
 from config.probes import BannerProbe
 from config.promql import or_zero, quantile, select, total
 from dashboards import login, palette
+from dashboards.about import about, dashboard_about, standing
 from dashboards.fields import Steps
-from dashboards.grafana import JsonObject, dashboard, variable
+from dashboards.grafana import JsonObject
 from dashboards.layout import Band, Section
 from dashboards.links import PORTALS_UID, Site, system_of_series
-from dashboards.marks import marks
 from dashboards.panels import NOTHING, Query, bars, stat, time_series
 from dashboards.shared import (
     RANGE,
     failed_by_reason,
     failed_share,
     failed_steps,
-    failing_now,
-    firing_alerts,
     latency_by_probe,
-    oldest_success,
     phases,
     purpose,
     saturation,
@@ -57,53 +54,36 @@ _VALID: Steps = [
 
 def probes(configuration: Configuration) -> list[tuple[str, str]]:
     """Return (system, probe) of every probe of a portal: what is neither a login, a message nor a telephone line."""
+    others = login.probes(configuration)
     return [
         (system, name)
         for system, name, probe in configuration.probes()
-        if not isinstance(probe, MessageProbe | PhoneProbe)
-        and not (isinstance(probe, JourneyProbe) and probe.journey in login.JOURNEYS)
+        if not isinstance(probe, MessageProbe | PhoneProbe) and (system, name) not in others
     ]
 
 
 def build(configuration: Configuration, site: Site) -> JsonObject:
     """Return the dashboard as plain data."""
     found = probes(configuration)
-    systems = "|".join(sorted({system for system, _ in found}))
-    every = "|".join(sorted(name for _, name in found))
-    subject = Subject(configuration, site, {"system": "$system", "vantage": "$vantage", "probe": every})
-    watches_notices = any(isinstance(probe, BannerProbe) for _, _, probe in configuration.probes())
+    subject = about(configuration, site, found)
+    watched = any(isinstance(probe, BannerProbe) for _, _, probe in configuration.probes())
+    notices = [_notices(subject)] if watched else []
     parts: list[Band | Section] = [
         purpose(_PURPOSE),
-        Band(
-            4,
-            [
-                failing_now(subject),
-                firing_alerts("$system"),
-                oldest_success(subject),
-                _slowest(subject),
-                _first_expiry(subject),
-            ],
-            [4, 5, 5, 5, 5],
-        ),
+        Band(4, [*standing(subject), _slowest(subject), _first_expiry(subject)], [4, 5, 5, 5, 5]),
         states_band(subject, len(found)),
         Band(8, [_failed_share(subject), latency_by_probe(subject)]),
         Band(8, [failed_by_reason(subject), phases(subject)]),
-        Band(8, [failed_steps(subject), *([_notices(subject)] if watches_notices else []), _certificates(subject)]),
+        Band(8, [failed_steps(subject), _certificates(subject), *notices], [10, 7, 7] if notices else []),
         saturation(subject),
     ]
-    return dashboard(
+    return dashboard_about(
+        subject,
+        found,
         PORTALS_UID,
         "Portals",
         "Websites and portals: pages, returns, redirects, disruption notices, certificates",
         parts,
-        variables=[
-            variable("owner", metrics.SYSTEM_INFO, system=systems),
-            variable("system", metrics.SYSTEM_INFO, everything=None, system=systems, owner="$owner"),
-            variable("vantage", metrics.INTERVAL, probe=every),
-        ],
-        annotations=marks(configuration, "$system"),
-        period="3h",
-        refresh="30s",
     )
 
 

@@ -5,21 +5,23 @@ from __future__ import annotations
 from grafanalib.core import Panel
 
 from config import Configuration
-from config.promql import increase, or_zero, quantile, ratio, select, total
+from config.promql import or_zero, quantile, select, total
 from dashboards import palette
+from dashboards.about import choices
 from dashboards.fields import Labels, Steps
-from dashboards.grafana import JsonObject, dashboard, variable
+from dashboards.grafana import JsonObject, dashboard
 from dashboards.layout import Band, Section, rows_high
 from dashboards.links import PROBER_UID, Site
 from dashboards.marks import marks
 from dashboards.pace import RATE
 from dashboards.panels import NOTHING, Query, bars, stat, time_series, timeline
 from dashboards.shared import (
-    NONE_IS_BETTER,
     RANGE,
     coverage,
     firing_alerts_of,
     purpose,
+    share_without_verdict,
+    skipped,
 )
 from dashboards.subject import Subject, coverage_of_an_hour
 from dashboards.tables import Column, table
@@ -62,12 +64,12 @@ def build(configuration: Configuration, site: Site) -> JsonObject:
             ],
             [3, 4, 3, 3, 4, 4, 3],
         ),
-        Band(6, [_answering(), _monitors()], [10, 14]),
+        Band(6, [_answering(), _monitors()], [8, 16]),
         Band(8, [_without_verdict(subject), _lateness()]),
         Band(8, [_coverage(subject), _loop_lag()]),
         Band(7, [_references(), _ledger_writes()]),
-        Band(8, [_skipped(subject), _windows()]),
-        Band(rows_high(probes, least=8, most=18), [_schedule(subject)]),
+        Band(8, [skipped(subject), _windows()]),
+        Band(rows_high(probes, least=8, most=60), [_schedule(subject)]),
         Section(
             "Saturation",
             [Band(7, [_descriptors(), _runs_a_minute(subject)])],
@@ -80,11 +82,7 @@ def build(configuration: Configuration, site: Site) -> JsonObject:
         "Prober health",
         "The instrument itself: monitors, lateness, verdicts, coverage, ledger, schedule",
         parts,
-        variables=[
-            variable("owner", metrics.SYSTEM_INFO),
-            variable("system", metrics.SYSTEM_INFO, everything=None, owner="$owner"),
-            variable("vantage", metrics.INTERVAL),
-        ],
+        variables=choices(),
         annotations=marks(configuration, "$system"),
         period="6h",
         refresh="30s",
@@ -112,18 +110,11 @@ def _reloaded() -> Panel:
     )
 
 
-def _unknown(subject: Subject, period: str, *by: str) -> str:
-    unknown, verdicts = (
-        total(increase(metric, period, **subject.scope), *by) for metric in (metrics.UNKNOWN, metrics.RUNS)
-    )
-    return ratio(unknown, f"({unknown} + {verdicts})")
-
-
 def _unknown_share(subject: Subject) -> Panel:
     return stat(
         "Without a verdict",
         "Which share of the runs of this range says nothing about the systems?",
-        [Query(_unknown(subject, RANGE), instant=True)],
+        [Query(share_without_verdict(subject), instant=True)],
         unit="percentunit",
         decimals=1,
         steps=_UNKNOWN,
@@ -185,7 +176,7 @@ def _monitors() -> Panel:
             ),
             Column("Probes", worst(f"count by (instance) ({select(metrics.INTERVAL)})"), "none", 0),
         ],
-        first="-Loop lag",
+        first=["-Loop lag"],
     )
 
 
@@ -258,17 +249,6 @@ def _ledger_writes() -> Panel:
     )
 
 
-def _skipped(subject: Subject) -> Panel:
-    skipped = total(increase(metrics.SKIPPED, RANGE, **subject.scope), "system")
-    return bars(
-        "Runs skipped, this range",
-        "Of which systems were probes still running when they should have started again? The ten worst.",
-        [Query(f"sort_desc(topk(10, {skipped}))", "{{system}}", instant=True)],
-        steps=NONE_IS_BETTER,
-        decimals=0,
-    )
-
-
 def _windows() -> Panel:
     active = select(metrics.WINDOW_ACTIVE, system="$system", window="planned|overrun|aftermath|closed")
     return bars(
@@ -282,7 +262,6 @@ def _windows() -> Panel:
 
 def _schedule(subject: Subject) -> Panel:
     scope, by = subject.scope, "probe, vantage"
-    counts = f"{select(metrics.INTERVAL, **subject.measured)} > bool 0 or 0 * {select(metrics.INTERVAL, **scope)}"
     late = f"(time() - {select(metrics.LAST_RUN, **scope)}) / {select(metrics.INTERVAL, **scope)}"
     return table(
         "Schedule",
@@ -293,10 +272,10 @@ def _schedule(subject: Subject) -> Panel:
             Column("Every", f"min by ({by}) ({select(metrics.INTERVAL, **scope)})", "s"),
             Column("Last run", f"time() - max by ({by}) ({select(metrics.LAST_RUN, **scope)})", "s", 0),
             Column("In intervals", f"max by ({by}) ({late})", "none", 1, [(None, palette.GOOD), (2, palette.BAD)]),
-            Column("Without verdict", _unknown(subject, RANGE, "probe", "vantage"), "percentunit", 1, _UNKNOWN),
-            Column("Counts", f"max by ({by}) ({counts})", "bool_yes_no"),
+            Column("Without verdict", share_without_verdict(subject, "probe", "vantage"), "percentunit", 1, _UNKNOWN),
+            Column("Counts", f"max by ({by}) ({subject.counting})", "bool_yes_no"),
         ],
-        first="-In intervals",
+        first=["-In intervals"],
         links={"Probe": [subject.site.debug_page_of_row()]},
     )
 

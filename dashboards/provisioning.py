@@ -49,10 +49,10 @@ def dashboards(configuration: Configuration, site: Site = Site()) -> dict[str, J
     wanted = {
         overview: True,
         system: True,
-        login: login.probes_by_channel(configuration),
+        login: login.probes(configuration),
         portals: portals.probes(configuration),
         customs: customs.probes(configuration),
-        phone: phone.lines(configuration),
+        phone: phone.probes(configuration),
         campaign: True,
         prober: True,
     }

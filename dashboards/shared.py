@@ -93,7 +93,7 @@ def _firing(severity: str, matcher: str) -> str:
 
 
 def alerts(systems: str, site: Site, *, of_one: bool = False) -> Panel:
-    """List the firing alerts, the newest first, with the runbook of each; 'none' where nothing fires.
+    """List the firing alerts, pages first, the newest on top, with the runbook of each; 'none' where nothing fires.
 
     Those `of_one` system need not say which.
     """
@@ -106,13 +106,14 @@ def alerts(systems: str, site: Site, *, of_one: bool = False) -> Panel:
     since = f"time() - min by ({labels}) (ALERTS_FOR_STATE{{{told}}}) and on ({labels}) {firing}"
     return table(
         "What fires",
-        "Which alerts fire, for what, and for how long? A click on an alert opens its runbook, docs/runbooks/ALERT.md.",
+        "Which alerts fire, for what, and for how long? Pages first, the newest on top. A click on an alert opens its "
+        "runbook, docs/runbooks/ALERT.md.",
         keys,
         [
             Column("For", or_zero(since, "vector(0)", **nothing), "s", 0, labels=NO_FIGURE),
             Column("Rules", or_zero(firing, "vector(0)", **nothing), "none", 0, labels=NO_FIGURE),
         ],
-        first="For",
+        first=["Severity", "For"],
         links={"Alert": site.runbook_of_row()} | ({} if of_one else {"System": [system_of_row()]}),
     )
 
@@ -125,12 +126,12 @@ def oldest_success(subject: Subject) -> Panel:
     age = f"time() - {select(metrics.LAST_SUCCESS, **subject.scope)}"
     missed = f"({age}) / {select(metrics.INTERVAL, **subject.scope)}"
     return stat(
-        "Oldest last success",
-        "How long ago did the worst probe pass, and how many of its intervals is that? Up to 1 is usual. "
+        "Oldest success",
+        "How long ago did the worst probe last pass, and how many of its runs is that? Up to 1 is usual. "
         "One that never passed is absent here and counted as failing.",
         [
             Query(f"max({age} and topk(1, {missed}))", "ago", instant=True),
-            Query(f"max({missed})", "intervals", instant=True, unit="none", steps=_MISSED),
+            Query(f"max({missed})", "runs", instant=True, unit="none", steps=_MISSED),
         ],
         unit="s",
         decimals=0,
@@ -274,9 +275,15 @@ def percentiles(subject: Subject, title: str, question: str) -> Panel:
     )
 
 
+def share_without_verdict(subject: Subject, *by: str) -> str:
+    """Return which share of the runs of the range says nothing about the systems."""
+    unknown, verdicts = (total(increase(each, RANGE, **subject.scope), *by) for each in (metrics.UNKNOWN, metrics.RUNS))
+    return ratio(unknown, f"({unknown} + {verdicts})")
+
+
 def saturation(subject: Subject) -> Section:
     """Say, for whoever opens the row, whether these figures can be trusted."""
-    bands = [Band(7, [_runs_made(subject), _without_verdict(subject), _skipped(subject)])]
+    bands = [Band(7, [_runs_made(subject), _without_verdict(subject), skipped(subject)])]
     return Section("Saturation", bands, "Does the prober keep up with what is asked of it here?", collapsed=True)
 
 
@@ -307,13 +314,14 @@ def _without_verdict(subject: Subject) -> Panel:
     )
 
 
-def _skipped(subject: Subject) -> Panel:
+def skipped(subject: Subject) -> Panel:
+    """Show of which systems runs were left out."""
     scope = {label: value for label, value in subject.scope.items() if label != "probe"}
-    skipped = total(increase(metrics.SKIPPED, RANGE, **scope), "system")
+    left_out = total(increase(metrics.SKIPPED, RANGE, **scope), "system")
     return bars(
         "Runs skipped, this range",
         "Of which systems were probes still running when they should have started again? The ten worst.",
-        [Query(f"sort_desc(topk(10, {skipped}))", "{{system}}", instant=True)],
+        [Query(f"sort_desc(topk(10, {left_out}))", "{{system}}", instant=True)],
         steps=NONE_IS_BETTER,
         decimals=0,
     )

@@ -45,6 +45,12 @@ class Subject:
         return {**self.scope, "probe": counting}
 
     @property
+    def counting(self) -> str:
+        """An expression that is 1 for each probe that counts for an objective, 0 for the others."""
+        everything = select(metrics.INTERVAL, **self.scope)
+        return f"{select(metrics.INTERVAL, **self.measured)} > bool 0 or 0 * {everything}"
+
+    @property
     def looked(self) -> str:
         """An expression that has a value if anything is probed at all, so that a 0 may be shown."""
         return f"max({select(metrics.INTERVAL, **self.scope)})"

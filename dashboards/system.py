@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafanalib.core import Panel
 
 from config import Configuration
-from config.promql import increase, ratio, select, total
+from config.promql import select, total
 from dashboards import palette
 from dashboards.fields import Labels, Steps
 from dashboards.grafana import JsonObject, dashboard, variable
@@ -18,7 +18,6 @@ from dashboards.shared import (
     LEFT,
     MULTIPLE,
     NONE_IS_GOOD,
-    RANGE,
     STATES,
     ages,
     alerts,
@@ -31,6 +30,7 @@ from dashboards.shared import (
     phases,
     purpose,
     saturation,
+    share_without_verdict,
     states_band,
 )
 from dashboards.subject import Subject, left_of, page_factors
@@ -184,7 +184,6 @@ def _share_by_vantage(subject: Subject) -> Panel:
 
 def _vantage_points(subject: Subject) -> Panel:
     scope = subject.scope
-    unknown, verdicts = (total(increase(each, RANGE, **scope), "vantage") for each in (metrics.UNKNOWN, metrics.RUNS))
     age = f"time() - {select(metrics.LAST_SUCCESS, **scope)}"
     failing = f"sum by (vantage) ({select(metrics.SUCCESS, **scope)} == bool 0)"
     return table(
@@ -195,9 +194,9 @@ def _vantage_points(subject: Subject) -> Panel:
             Column("Probes", f"count by (vantage) ({select(metrics.INTERVAL, **scope)})", "none", 0),
             Column("Failing", failing, "none", 0, NONE_IS_GOOD),
             Column("Oldest success", f"max by (vantage) ({age})", "s", 0),
-            Column("Without verdict", ratio(unknown, f"({unknown} + {verdicts})"), "percentunit", 1),
+            Column("Without verdict", share_without_verdict(subject, "vantage"), "percentunit", 1),
         ],
-        first="-Failing",
+        first=["-Failing"],
     )
 
 
@@ -235,7 +234,6 @@ def _periods() -> Panel:
 
 def _probes(subject: Subject) -> Panel:
     scope, by = subject.scope, "probe, vantage"
-    counts = f"{select(metrics.INTERVAL, **subject.measured)} > bool 0 or 0 * {select(metrics.INTERVAL, **scope)}"
     last = f"min by ({by}) ({select(metrics.SUCCESS, **scope)})"
     return table(
         "Probes",
@@ -247,9 +245,9 @@ def _probes(subject: Subject) -> Panel:
             Column("Last run", f"time() - max by ({by}) ({select(metrics.LAST_RUN, **scope)})", "s", 0),
             Column("Last success", f"time() - max by ({by}) ({select(metrics.LAST_SUCCESS, **scope)})", "s", 0),
             Column("Every", f"min by ({by}) ({select(metrics.INTERVAL, **scope)})", "s"),
-            Column("Counts", f"max by ({by}) ({counts})", "bool_yes_no"),
+            Column("Counts", f"max by ({by}) ({subject.counting})", "bool_yes_no"),
         ],
-        first="Last verdict",
+        first=["Last verdict"],
         links={"Probe": [subject.site.debug_page_of_row()]},
     )
 

@@ -11,7 +11,8 @@ from time import time
 
 from prometheus_client import CollectorRegistry, push_to_gateway
 
-from config.grafana import PATIENCE, Grafana, GrafanaError, read_token, why
+from config.grafana import Grafana, GrafanaError, read_token
+from config.sending import PATIENCE, why
 from loadtests.exporter import LoadCollector
 from loadtests.plan import Plan
 from loadtests.results import Results

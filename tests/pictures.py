@@ -78,6 +78,8 @@ CHROMIUM = (
     "--virtual-time-budget=10000",
 )
 PNGQUANT = ("--force", "--strip", "--nofs", "--speed=1")
+COLOURS = "64"
+"""Of a picture: fewer, and the shades of the systems run into each other."""
 LARGEST = 200 * 1024
 """Bytes of a picture in the docs at most."""
 
@@ -146,7 +148,7 @@ def picture(page: Path, theme: str) -> Path:
     with tempfile.TemporaryDirectory() as folder:
         shot = Path(folder) / "shot.png"
         _browse(page, theme, f"--screenshot={shot}", f"--window-size={found[1]},{found[2]}")
-        fewer = [_program("pngquant"), *PNGQUANT, f"--output={target}", "128", str(shot)]
+        fewer = [_program("pngquant"), *PNGQUANT, f"--output={target}", COLOURS, str(shot)]
         subprocess.run(fewer, check=True, capture_output=True, timeout=LONG)
     return target
 

@@ -139,12 +139,12 @@ def _table(panel: JsonObject, answers: Sequence[Answer], _canvas: Canvas) -> Mar
     columns = [column for column in organize["indexByName"] if column not in fields]
     heads = [organize["renameByName"].get(column, column) for column in [*fields, *columns]]
     ordered = sorted(rows.items())
-    for order in panel["options"]["sortBy"]:
-        by = columns[heads.index(order["displayName"]) - len(fields)]
-        ordered.sort(key=lambda row: row[1].get(by, -math.inf), reverse=order["desc"])
+    for order in reversed(panel["options"]["sortBy"]):
+        place = heads.index(order["displayName"])
+        ordered.sort(key=lambda row: _of_column(row, place, columns), reverse=order["desc"])
     cells = [
         [
-            *((key, "") for key in keys),
+            *(_named_cell(panel, head, key) for head, key in zip(heads, keys, strict=False)),
             *(_cell(panel, organize["renameByName"][column], values.get(column)) for column in columns),
         ]
         for keys, values in ordered
@@ -152,6 +152,18 @@ def _table(panel: JsonObject, answers: Sequence[Answer], _canvas: Canvas) -> Mar
     return _macro(
         "table", heads=[(head, settings(panel, head)["custom.width"]) for head in heads], rows=cells, keys=len(fields)
     )
+
+
+def _of_column(row: tuple[tuple[str, ...], dict[str, float]], place: int, columns: Sequence[str]) -> str | float:
+    """Return what orders a row: one of its names, or one of its values."""
+    names, values = row
+    return names[place] if place < len(names) else values.get(columns[place - len(names)], -math.inf)
+
+
+def _named_cell(panel: JsonObject, title: str, name: str) -> tuple[str, str]:
+    """Return a name and its colour, if it has one."""
+    options = [mapping["options"] for mapping in settings(panel, title)["mappings"] or []]
+    return name, next((found[name]["color"] for found in options if name in found), "")
 
 
 def _cell(panel: JsonObject, title: str, value: float | None) -> tuple[str, str]:

@@ -11,19 +11,16 @@ from email.utils import formatdate
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import Request
 
 from config.channels import Channel, FolderChannel, MailChannel, WebhookChannel
 from config.files import write_all
 from config.secrets import place_of, read_secret
+from config.sending import PATIENCE, open_without_redirects, why
 from monitors.notices.message import Message, file_stem
 from monitors.notices.outlook import message_of
 from monitors.notices.wording import LANGUAGES
 from monitors.record.ledger import Sealed
-
-PATIENCE = 10.0
-"""Seconds that a server gets for its answer."""
 
 Secret = Callable[[str], str]
 """From the name of a secret to the secret. Raises `DeliveryError`."""
@@ -44,7 +41,7 @@ def deliver(channel: Channel, sealed: Sealed, secret: Secret) -> str:
             case MailChannel():
                 return _by_mail(channel, sealed, secret)
     except (OSError, HTTPException, smtplib.SMTPException, ValueError) as error:
-        raise DeliveryError(_why(error)) from None
+        raise DeliveryError(why(error)) from None
 
 
 def files_of(sealed: Sealed) -> dict[str, str]:
@@ -84,7 +81,7 @@ def _to_webhook(channel: WebhookChannel, sealed: Sealed, secret: Secret) -> str:
         headers["Authorization"] = f"Bearer {secret(channel.token)}"
     body = json.dumps(as_data(sealed)).encode()
     request = Request(channel.url, body, headers, method="POST")  # noqa: S310 - http(s), checked by the configuration
-    with _OPENER.open(request, timeout=PATIENCE) as answer:
+    with open_without_redirects(request) as answer:
         return f"{channel.url}: status {answer.status}"
 
 
@@ -119,20 +116,3 @@ def mail_of(message: Message, channel: MailChannel, digest: str) -> EmailMessage
     mail["X-Piekwacht-Digest"] = digest
     mail.set_content("\n\n-----\n\n".join(message.texts[language].strip() for language in LANGUAGES) + "\n")
     return mail
-
-
-class _Stay(HTTPRedirectHandler):
-    """Follow no redirect: the token is for one host only."""
-
-    def redirect_request(self, *_: object) -> None:
-        """Follow none."""
-
-
-_OPENER = build_opener(_Stay)
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, HTTPError):
-        return f"HTTP status {error.code} {error.reason}".rstrip()
-    reason = getattr(error, "reason", None) or error
-    return getattr(reason, "strerror", None) or str(reason) or type(error).__name__

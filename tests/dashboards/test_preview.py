@@ -249,11 +249,26 @@ def test_a_table_joins_its_queries_by_row_and_shows_the_worst_first() -> None:
         Column("Age", "b", "s", 0),
     ]
     answers = Answers({"a": [one(0.1, x="p"), one(0.9, x="q")], "b": [one(5, x="p")]})
-    html = page(answers, table("Table", "Why?", {"x": "X"}, columns, first="-Share")).html
+    html = page(answers, table("Table", "Why?", {"x": "X"}, columns, first=["-Share"])).html
     assert re.findall(r"<th[^>]*>(\w+)</th>", html) == ["X", "Share", "Age"]
     assert re.findall(r"<td[^>]*>([^<]+)</td>", html) == ["q", "90.0%", "-", "p", "10.0%", "5 s"]
     assert f'<td class="figure" style="color: {palette.BAD}">90.0%</td>' in html
     assert '<td class="figure">5 s</td>' in html, "a column without thresholds has no colour"
+
+
+def test_a_table_is_ordered_by_names_and_figures_in_turn() -> None:
+    """Pages stand before tickets, each with its colour, and the newest of them on top."""
+    columns = [Column("For", "a", "s", 0), Column("Rules", "b", "none", 0)]
+    rows = [("ticket", "x", 1), ("page", "y", 9), ("page", "z", 3)]
+    answers = Answers({"a": [one(age, severity=severity, system=system) for severity, system, age in rows], "b": []})
+    keys = {"severity": "Severity", "system": "System"}
+    html = page(answers, table("Table", "Why?", keys, columns, first=["Severity", "For"])).html
+    assert re.findall(r"<td[^>]*>([xyz])</td>", html) == ["z", "y", "x"]
+    assert re.findall(r'<td style="color: (#\w+)">(\w+)</td>', html) == [
+        (palette.BAD, "page"),
+        (palette.BAD, "page"),
+        (palette.WARNING, "ticket"),
+    ]
 
 
 def test_bars_are_as_long_as_their_share_of_the_longest() -> None:

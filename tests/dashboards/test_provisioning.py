@@ -143,6 +143,8 @@ def test_login_shows_the_probes_of_the_estate_that_log_in(built: dict[str, dict[
     assert probes_asked(built["login"], "State of each probe") == [
         "activate-app",
         "login-app",
+        "login-eherkenning",
+        "login-eidas",
         "login-sms",
         "waiting-room-app",
         "waiting-room-web",

@@ -149,7 +149,7 @@ def test_a_place_where_no_grafana_answers_is_an_invalid_measurement(grafana: Gra
 
 def test_one_who_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit 3 after the time that Grafana gets."""
-    monkeypatch.setattr("config.grafana.PATIENCE", 0.2)
+    monkeypatch.setattr("config.sending.PATIENCE", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         result = push(f"http://127.0.0.1:{silent.getsockname()[1]}")
     assert (result.exit_code, "timed out" in result.stderr) == (3, True)

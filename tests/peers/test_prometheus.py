@@ -187,7 +187,7 @@ def test_nothing_measured_is_not_shown_as_zero(server: Prometheus, configuration
     overview = dashboards(configuration)["overview"]
     assert eventually(lambda: figures(server, overview, "Systems failing") == [0.0])
     assert figures(server, overview, "Systems failing", system="no-such-system") == []
-    assert figures(server, overview, "Below objective", system="no-such-system") == []
+    assert figures(server, overview, "Overspent", system="no-such-system") == []
 
 
 def test_a_failing_estate_changes_the_panels(
@@ -203,7 +203,7 @@ def test_a_failing_estate_changes_the_panels(
         server.wait_for(f"count({metrics.SUCCESS} == 0) == {probes}")
         server.wait_for(f"min(rate({metrics.FAILURES_BY_REASON}[20s])) > 0")
         assert eventually(lambda: figures(server, overview, "Systems failing") == [len(configuration.systems)])
-        assert eventually(lambda: figures(server, overview, "Below objective") == [len(configuration.systems)])
+        assert eventually(lambda: figures(server, overview, "Overspent") == [len(configuration.systems)])
         assert empty(server, configuration) == {}
         fired = server.wait_for('ALERTS{alertname="AvailabilityBurnsFast", alertstate="firing"}')
         assert {series["metric"]["system"] for series in fired} == set(configuration.systems)

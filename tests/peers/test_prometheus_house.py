@@ -71,7 +71,7 @@ BY_CHANCE = {
         *("Schedule", "Declarations sent", "Failed calls by last stage reached, this range"),
     },
     "it becomes true only after half a minute, or an hour": {
-        *("Incidents", "Fastest burn", "Least budget", "Notices due", "Notices overdue"),
+        *("Incidents", "Fastest burn", "Least budget", "Notices due", "Notices late"),
     },
 }
 """Panels and marks that may change at any moment, by the reason."""
@@ -89,7 +89,7 @@ class Fault:
 
 OF_A_SYSTEM = {
     "overview": {
-        *("Systems failing", "Below objective", "Owners", "State of each system", "Burn rate, 1 hour"),
+        *("Systems failing", "Overspent", "Owners", "State of each system", "Burn rate, 1 hour"),
         *("Failed share of runs, without planned time", "Failed runs a minute, by reason"),
         "Each system against its objective, excluding and including planned time",
     },
