@@ -29,7 +29,7 @@ def test_an_unknown_name_is_told() -> None:
     """Before anything starts."""
     one = script("march-2023").model_copy(update={"untouched": ["no-such-probe"]})
     found = {problem.found for problem in one.problems(_NOTHING, list(Fault), "march.yaml")}
-    assert {"'no-such-probe'", "'website'", "'aangifte-2023-03-01'"} <= found
+    assert {"'no-such-probe'", "'website'", "'march-2023-rehearsal'"} <= found
 
 
 _NOTHING = Configuration(Path(), {}, {}, {}, {})
