@@ -30,8 +30,8 @@ from demo.watch import Watch
 INTERVAL = 4.0
 """Seconds between runs of a probe, scrapes and evaluations."""
 
-CALL_INTERVAL = 20.0
-"""Seconds between calls; one lasts about ten."""
+CALL_INTERVAL = 16.0
+"""Seconds between calls; one lasts about seven."""
 
 LOOK = 0.2
 """Seconds between two looks."""

@@ -27,6 +27,10 @@ LATE = 10.0
 """Seconds that a run itself may take: what it saw is known when it is over."""
 
 
+PEOPLE = 10.0
+"""Seconds that the people of a day come at least: of less a load test can say nothing."""
+
+
 class Event(Strict):
     """Something that happened at a moment: a fault begins (`on`) or ends (`off`), or it is only told."""
 
@@ -123,13 +127,13 @@ class Script(Strict):
 
     def timetable(self, every: Mapping[str, float], length: float) -> Timetable:
         """Return when each moment comes in a replay of `length` seconds, with a run of each probe `every` seconds."""
-        spans = [*(self.load.spans() if self.load else []), *((work.start, work.end) for work in self.work)]
-        events = [self.start, self.end, *(event.at for event in self.course), *(at for span in spans for at in span)]
-        floors: dict[datetime, float] = {}
+        crowds, works = self.load.spans() if self.load else [], [(work.start, work.end) for work in self.work]
+        spanned = [at for span in (*crowds, *works) for at in span]
+        floors = {first: PEOPLE for first, _ in crowds}
         for event in self.course:
             waits = (each.seconds(every[each.probe]) for each in self.expect if each.after == event.on)
             floors[event.at] = max(floors.get(event.at, 0.0), max(waits, default=0.0))
-        return timetable(events, floors, length)
+        return timetable([self.start, self.end, *spanned, *(event.at for event in self.course)], floors, length)
 
     def problems(self, configuration: Configuration, faults: Collection[str], file: str) -> list[Problem]:
         """Return every probe, system, campaign and fault that does not exist."""

@@ -8,7 +8,7 @@ import pytest
 
 from config import ConfigError, Configuration
 from config.source import read, validate
-from demo.incidents.script import FOLDER, Script, names, script
+from demo.incidents.script import FOLDER, PEOPLE, Script, names, script
 from staging.faults import DEFINITIONS, Fault
 
 
@@ -67,3 +67,11 @@ def test_people_come_while_the_script_lasts(tmp_path: Path) -> None:
     path.write_text((FOLDER / "march-2023.yaml").read_text().replace("[2023-03-01, 2023-03-02]", "[2023-03-03]"))
     with pytest.raises(ConfigError, match="a day whose hours lie between"):
         validate(read(path), Script)
+
+
+def test_people_come_long_enough_to_be_measured() -> None:
+    """However short the replay: a load test of no time would be refused, or say nothing."""
+    one = script("march-2023")
+    assert one.load is not None
+    times = one.timetable({each.probe: 1.0 for each in one.expect}, 1.0)
+    assert all(times.second(last) - times.second(first) >= PEOPLE for first, last in one.load.spans())
