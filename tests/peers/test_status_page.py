@@ -109,13 +109,21 @@ async def test_it_is_read_by_keyboard(tab: Tab, address: str) -> None:
 async def test_the_reader_keeps_the_place_when_the_page_renews_itself(tab: Tab, address: str) -> None:
     """Loaded again, an opened table is still open, and Tab goes on in it instead of at the top of the page."""
     await tab.open(f"{address}?lang=en#days-digid-app")
-    tab.events.clear()
-    await tab.call("Page.reload")
-    await tab.wait("Page.loadEventFired")
-    assert await tab.evaluate("getComputedStyle(document.getElementById('days-digid-app')).display") == "block"
-    await asyncio.sleep(1.0)  # the browser goes to the place in the address a moment after it has loaded the page
-    await tab.press("Tab", 9)
-    assert (await tab.evaluate(FOCUS)).startswith("Close")
+    focused = ""
+    for moment in (
+        1.0,
+        3.0,
+        9.0,
+    ):  # the browser goes to the place some time after it has loaded the page
+        tab.events.clear()
+        await tab.call("Page.reload")
+        await tab.wait("Page.loadEventFired")
+        assert await tab.evaluate("getComputedStyle(document.getElementById('days-digid-app')).display") == "block"
+        await asyncio.sleep(moment)
+        await tab.press("Tab", 9)
+        if (focused := await tab.evaluate(FOCUS)).startswith("Close"):
+            break
+    assert focused.startswith("Close")
 
 
 async def test_a_screen_reader_finds_the_outline(tab: Tab, address: str) -> None:
