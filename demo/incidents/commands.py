@@ -47,9 +47,10 @@ def replay(
     """Break the replica along the published course of an incident, and see whether it is noticed.
 
     \b
-    Writes DIR/post-mortem.html and DIR/chronicle.json. Exit code: 0 everything was
-    noticed that had to be, 1 something was not, 2 wrong use or a package of Debian
-    is missing, 3 it was stopped. Talks to 127.0.0.1 only. Examples:
+    Writes DIR/post-mortem.html and DIR/chronicle.json. Talks to 127.0.0.1 only.
+    Exit code: 0 all was noticed that had to be, 1 something was not, 2 wrong use
+    or a package of Debian is missing, 3 it was stopped.
+    Examples:
       piekwacht incident replay march-2023
       piekwacht incident replay november-2022 --seconds 240
     """
