@@ -6,11 +6,14 @@ import base64
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from itertools import groupby
 from shlex import quote
+from typing import Any
+from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
@@ -27,16 +30,40 @@ RENEW = 60
 NO_BREAK, MINUS = "\N{NO-BREAK SPACE}", "\N{MINUS SIGN}"
 
 
-def render(page: Page, language: Language, *, renew: bool = True) -> str:
-    """Return the page in one language. `renew`: it loads itself again every minute, without a script.
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a reader chose; the address says it, so that a renewal keeps it.
 
-    Send it with `headers()`. The address takes `lang` (nl, en) and `renew` (off); see `words.negotiate`.
+    `named`: the address names the language. `days`: the system whose table of days is open.
     """
-    w = Words(language)
+
+    language: Language = "en"
+    named: bool = True
+    renew: bool = True
+    days: str | None = None
+
+    def address(self, **other: Any) -> str:
+        """Return the address of the page with this choice, or with parts of it chosen otherwise."""
+        to = replace(self, **other)
+        query: dict[str, str] = {"lang": to.language} if to.named else {}
+        query |= {} if to.renew else {"renew": "off"}
+        query |= {} if to.days is None else {"days": to.days}
+        return f"./?{urlencode(query)}" if query else "./"
+
+
+def render(page: Page, choice: Choice) -> str:
+    """Return the page as a reader chose it; one that renews itself does so without a script. Send it with `headers()`.
+
+    The address of the renewal has no `#place`: with one, a browser goes there on the page that it has and loads
+    nothing, so whoever reads a table of days would look at old news. It is otherwise the address that the reader came
+    by, because only then does the page stay where it was scrolled to.
+    """
+    w = Words(choice.language)
     return _template().render(
         page=page,
         w=w,
-        renew=RENEW if renew else None,
+        choice=choice,
+        renew=RENEW,
         text=_Text(page, w),
         open_incidents=[each for each in page.incidents if each.ended is None],
         past_incidents=[each for each in page.incidents if each.ended is not None],

@@ -16,7 +16,7 @@ from aiohttp import web
 from config import Configuration
 from monitors.record.ledger import Ledger, LedgerError
 from monitors.web.status_page.facts import Reader
-from monitors.web.status_page.render import headers, render
+from monitors.web.status_page.render import Choice, headers, render
 from monitors.web.status_page.view import Page, view
 from monitors.web.status_page.words import negotiate
 
@@ -39,12 +39,13 @@ class StatusPage:
     ) -> None:
         self._ledger = ledger
         self._reader = Reader(ledger, configuration, kept_elsewhere)
+        self._systems = configuration.systems
         self._clock = clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="status")
         self._busy = asyncio.Lock()
         self._page: Page | None = None
         self._made = float("-inf")
-        self._written: dict[tuple[str, ...], bytes] = {}
+        self._written: dict[Choice | str, bytes] = {}
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes `/` and `/status.json`."""
@@ -53,6 +54,7 @@ class StatusPage:
     def reconfigure(self, configuration: Configuration, kept_elsewhere: str | None) -> None:
         """Show another configuration from now on."""
         self._reader = Reader(self._ledger, configuration, kept_elsewhere)
+        self._systems = configuration.systems
         self._made = float("-inf")
 
     def close(self) -> None:
@@ -60,18 +62,21 @@ class StatusPage:
         self._thread.shutdown(wait=False)
 
     async def _html(self, request: web.Request) -> web.Response:
-        language = negotiate(request.query.get("lang"), request.headers.get("Accept-Language", ""))
-        renew = request.query.get("renew") != "off"
-        return await self._answer(
-            ("html", language, str(renew)), lambda page: render(page, language, renew=renew), dict(headers())
+        query = request.query
+        choice = Choice(
+            language=negotiate(query.get("lang"), request.headers.get("Accept-Language", "")),
+            named="lang" in query,
+            renew=query.get("renew") != "off",
+            days=query["days"] if query.get("days") in self._systems else None,
         )
+        return await self._answer(choice, lambda page: render(page, choice), dict(headers()))
 
     async def _json(self, _: web.Request) -> web.Response:
         kind = {"Content-Type": "application/json", "Cache-Control": "no-store"}
-        return await self._answer(("json",), lambda page: page.model_dump_json(indent=2) + "\n", kind)
+        return await self._answer("json", lambda page: page.model_dump_json(indent=2) + "\n", kind)
 
     async def _answer(
-        self, key: tuple[str, ...], write: Callable[[Page], str], with_headers: dict[str, str]
+        self, key: Choice | str, write: Callable[[Page], str], with_headers: dict[str, str]
     ) -> web.Response:
         try:
             async with self._busy:
@@ -80,7 +85,7 @@ class StatusPage:
             return web.Response(status=503, text=f"{error}\n")
         return web.Response(body=body, headers=with_headers)
 
-    def _make(self, key: tuple[str, ...], write: Callable[[Page], str]) -> bytes:
+    def _make(self, key: Choice | str, write: Callable[[Page], str]) -> bytes:
         """Return the page as it is written for `key`; only the thread calls this."""
         now = self._clock()
         if self._page is None or not 0 <= now - self._made < PAGE_AGE:

@@ -14,7 +14,7 @@ from config import Configuration
 from journeys import Reason
 from monitors.sightings import Seen, Sighting
 from monitors.verdict import Window
-from monitors.web.status_page.render import css, headers, render
+from monitors.web.status_page.render import Choice, css, headers, render
 from monitors.web.status_page.strip import shapes
 from monitors.web.status_page.view import Day, Level, Page, State, view
 from monitors.web.status_page.words import LANGUAGES, Language
@@ -64,7 +64,7 @@ def page(configuration: Configuration) -> Page:
 
 @pytest.fixture(scope="module", params=LANGUAGES)
 def parsed(request: pytest.FixtureRequest, page: Page) -> Parsed:
-    return Parsed(render(page, request.param))
+    return Parsed(render(page, Choice(request.param, days="digid-app")))
 
 
 def test_landmarks_and_language(parsed: Parsed) -> None:
@@ -118,14 +118,14 @@ def test_each_system_says_its_state_in_words(parsed: Parsed, page: Page) -> None
 
 def test_the_strip_in_words(page: Page) -> None:
     """The text alternative counts the days that a reader of the picture would count."""
-    html = render(page, "en")
+    html = render(page, Choice())
     assert "Availability by day, 90 days: 75 of 90 days met the objective of 99.9\N{NO-BREAK SPACE}%, " in html
     assert "lowest 95.000\N{NO-BREAK SPACE}% on Wed 11 Feb" in html
 
 
 def test_both_languages_say_the_same_facts(page: Page) -> None:
     """As many systems, incidents, windows and days in each; other words."""
-    english, dutch = (Parsed(render(page, language)) for language in LANGUAGES)
+    english, dutch = (Parsed(render(page, Choice(language))) for language in LANGUAGES)
     assert [tag for tag, _, _, _ in english.elements] == [tag for tag, _, _, _ in dutch.elements]
     assert english.all("h1") != dutch.all("h1")
     assert ("99.976" in english.all("main")[0][1], "99,976" in dutch.all("main")[0][1]) == (True, True)
@@ -133,7 +133,7 @@ def test_both_languages_say_the_same_facts(page: Page) -> None:
 
 def test_nothing_is_loaded_from_anywhere(page: Page) -> None:
     """No script, no file, no style but its own; the policy that is sent with it allows no more."""
-    html = render(page, "en")
+    html = render(page, Choice())
     tags = {tag for tag, _, _, _ in Parsed(html).elements}
     assert not tags & {"script", "link", "img", "iframe", "object", "form", "input", "button"}
     assert not re.search(r"""\son\w+=|url\(|@import|style=["']""", html)
@@ -143,23 +143,29 @@ def test_nothing_is_loaded_from_anywhere(page: Page) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_hostile_names_stay_text(configuration: Configuration, language: Language) -> None:
     """Names of the configuration and summaries of calendars are shown as they are, and are never markup."""
-    html = render(view(sample.hostile(configuration)), language)
+    html = render(view(sample.hostile(configuration)), Choice(language))
     assert "<script" not in html
     assert "alert(" in Parsed(html).all("main")[0][1]
-    plain = Parsed(render(view(sample.facts(configuration)), language))
+    plain = Parsed(render(view(sample.facts(configuration)), Choice(language)))
     assert [tag for tag, _, _, _ in Parsed(html).elements] == [tag for tag, _, _, _ in plain.elements]
 
 
 def test_renewing_can_be_stopped(page: Page) -> None:
     """Without a script; the choice survives a change of language, and stopping offers starting again."""
-    on, off = (Parsed(render(page, "nl", renew=renew)) for renew in (True, False))
-    assert ("60" in [a.get("content") for a, _ in on.all("meta")], len(off.all("meta"))) == (
-        True,
-        len(on.all("meta")) - 1,
-    )
-    assert "?lang=nl&renew=off" in [a["href"] for a, _ in on.all("a")]
-    assert [a["href"] for a, _ in off.all("a") if "hreflang" in a] == ["?lang=nl&renew=off", "?lang=en&renew=off"]
-    assert "?lang=nl" in [a["href"] for a, _ in off.all("a")]
+    on, off = (Parsed(render(page, Choice("nl", renew=renew))) for renew in (True, False))
+    assert "60;url=./?lang=nl" in [a.get("content") for a, _ in on.all("meta")]
+    assert [a for a, _ in off.all("meta") if "http-equiv" in a] == []
+    assert "./?lang=nl&renew=off" in [a["href"] for a, _ in on.all("a")]
+    assert [a["href"] for a, _ in off.all("a") if "hreflang" in a] == ["./?lang=nl&renew=off", "./?lang=en&renew=off"]
+    assert "./?lang=nl" in [a["href"] for a, _ in off.all("a")]
+
+
+def test_a_renewal_keeps_the_address(page: Page) -> None:
+    """As the reader came, without a place: the address of the renewal names no language that was not chosen."""
+    table = Parsed(render(page, Choice("nl", named=False, days="digid-app")))
+    assert "60;url=./?days=digid-app" in [a.get("content") for a, _ in table.all("meta")]
+    assert "60;url=./" in [a.get("content") for a, _ in Parsed(render(page, Choice(named=False))).all("meta")]
+    assert "./#digid-app" in [a["href"] for a, _ in table.all("a")]
 
 
 @pytest.mark.parametrize(
@@ -186,7 +192,7 @@ def test_the_headline(configuration: Configuration, failing: set[str], silent: s
     incidents = [sample.an_incident(name, now - 60, None, Reason.TIMEOUT) for name in sorted(failing)]
     kinds = dict.fromkeys(names, (Window.NONE, 0.0))
     facts: dict[str, Any] = {"systems": systems, "sightings": sightings, "incidents": incidents, "kinds": kinds}
-    assert f"<strong>{headline}</strong>" in render(view(sample.facts(configuration, **facts)), "en")
+    assert f"<strong>{headline}</strong>" in render(view(sample.facts(configuration, **facts)), Choice())
 
 
 def test_like_days_are_one_shape(page: Page) -> None:
