@@ -19,6 +19,7 @@ from typing import Protocol
 
 from config import Environment
 from loadtests.http1 import Connection, Origin
+from loadtests.outbox import Outbox
 
 IDLE_CLOSE = 60.0
 """Seconds after which a citizen's idle connection is closed, as a browser would."""
@@ -50,6 +51,7 @@ class Dialer:
         self._tls = environment.tls.context() if secure else None
         self._pool: defaultdict[Origin, list[Connection]] | None = defaultdict(list) if pooled else None
         self._idle: dict[Idler, float] = {}
+        self._outbox = Outbox(loop)
         self.limit = _raise_descriptor_limit() - RESERVE
         self.open = 0
         self.opened = 0
@@ -68,7 +70,7 @@ class Dialer:
             raise PermissionError(f"{origin.host} is not allowed")
         if self.open >= self.limit:
             await self._make_room()
-        connection = Connection(self._gone)
+        connection = Connection(self._gone, self._outbox)
         self.open += 1  # from the attempt on: a connection half open has a descriptor too
         try:
             await self._create(connection, origin)

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import httptools
 
 from journeys import Reason, Response
+from loadtests.outbox import Outbox
 
 MAX_BODY = 16 * 1024 * 1024
 """Bytes of one answer; a larger one is broken off, so that no target can exhaust the generator."""
@@ -163,6 +164,7 @@ class Connection(asyncio.Protocol):
         "_headers",
         "_kept",
         "_length_known",
+        "_outbox",
         "_parser",
         "_requests",
         "_size",
@@ -173,9 +175,10 @@ class Connection(asyncio.Protocol):
     )
     _size: int
 
-    def __init__(self, gone: Callable[[], None]) -> None:
+    def __init__(self, gone: Callable[[], None], outbox: Outbox) -> None:
         """`gone` is called once, when the connection no longer exists."""
         self.closed = False
+        self._outbox = outbox
         self.keepers: tuple[Keeper, ...] = ()
         self._gone = gone
         self._requests = 0
@@ -194,7 +197,7 @@ class Connection(asyncio.Protocol):
         self._client = client
         self._requests += 1
         self.silent = True
-        self._transport.write(data)
+        self._outbox.put(self, data)
 
     def close(self) -> None:
         """Close at once; nobody is called back."""
@@ -212,6 +215,13 @@ class Connection(asyncio.Protocol):
     def idle(self) -> bool:
         """Whether no answer is awaited."""
         return self._client is None
+
+    # --- called by the outbox
+
+    def write(self, data: bytes) -> None:
+        """Write a request, unless the connection was closed since it was sent off."""
+        if not self.closed:
+            self._transport.write(data)
 
     # --- called by the event loop
 

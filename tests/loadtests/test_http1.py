@@ -62,8 +62,15 @@ def no_head_known(monkeypatch):
     monkeypatch.setattr(http1, "_heads", http1._Heads())
 
 
+class Unhurried:
+    """An outbox that hands over at once."""
+
+    def put(self, sender, data):
+        sender.write(data)
+
+
 def connected() -> Connection:
-    connection = Connection(lambda: None)
+    connection = Connection(lambda: None, Unhurried())
     connection.connection_made(Wire())
     return connection
 
