@@ -6,6 +6,9 @@ A journey is a generator without I/O. It yields what the citizen does next and r
     yield Think(3.0)     a person reads or types for 3 s; a driver may shorten it (compressed time, probes)
     yield Wait(1.0)      a program waits for 1 s (a polling interval); never shortened
     yield Mark(...)      something happened at the waiting room that is counted; takes no time
+    yield Connect(...)   a WebSocket is opened, in place of the one before; it ends with the journey
+    yield Say(text)      a message goes out on it; takes no time
+    yield Hear(step)     the next message on it; the driver resumes the journey with its text
 
 Redirects and cookies are the driver's work: each citizen has one jar, and the journey sees the last response. A journey
 that ends normally has passed. It fails by raising `JourneyFailed(reason, step)`; a driver throws the same into the
@@ -22,7 +25,7 @@ from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from urllib.parse import urlencode
 
 import orjson
@@ -46,6 +49,31 @@ class Request:
     body: bytes = b""
     content_type: str = ""
     headers: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Open a WebSocket to a system of the estate; redirects are not followed."""
+
+    method: ClassVar[str] = "WS"
+    step: str
+    system: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Send a text on the WebSocket. Whether it arrives shows in what is heard."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hear:
+    """Receive the next text on the WebSocket; other messages are passed over."""
+
+    method: ClassVar[str] = "WS"
+    step: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +191,10 @@ class Citizen:
 OWN = Account._fields[:4]
 """The fields of an account that are the citizen's own."""
 
-Action = Request | Think | Wait | Mark
+Exchange = Request | Connect | Hear
+"""What a system has to answer."""
+
+Action = Exchange | Say | Think | Wait | Mark
 Journey = Generator[Action, Any, None]
 """A whole journey."""
 
@@ -293,6 +324,11 @@ def check(
         raise missing_content(response, step, repr(contains))
     return response
 
+
+MOST_MESSAGES = 100
+"""Messages on a WebSocket that nobody listens for: more are not a conversation."""
+LARGEST_MESSAGE = 64 * 1024
+"""Bytes of one message on a WebSocket; a larger one is broken off."""
 
 # What stands on a page that came in place of the expected one, in the order of evidence; compared in lower case.
 _STAND_INS = {

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from journeys import Reason
-from loadtests.http1 import Connection, split_url
+from loadtests.http1 import Connection
+from loadtests.origin import split_url
 
 
 @dataclass(slots=True)

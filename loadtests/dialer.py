@@ -18,7 +18,8 @@ from itertools import cycle
 from typing import Protocol
 
 from config import Environment
-from loadtests.http1 import Connection, Origin
+from loadtests.http1 import Connection
+from loadtests.origin import Origin
 from loadtests.outbox import Outbox
 
 IDLE_CLOSE = 60.0

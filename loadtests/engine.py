@@ -20,13 +20,15 @@ from weakref import ref
 
 import uvloop
 
-from journeys import JourneyFailed, Mark, Passage, Reason, Request
+from journeys import JourneyFailed, Mark, Passage, Reason
+from journeys.core import Exchange
 from loadtests.alarm import Alarm
 from loadtests.contact import targets_of
 from loadtests.dialer import Dialer
 from loadtests.health import cpu_seconds, memory_in_use, quieten_interpreter, tcp_sockets
-from loadtests.http1 import Origin, forget_heads
+from loadtests.http1 import forget_heads
 from loadtests.lending import Lending
+from loadtests.origin import Origin
 from loadtests.plan import Crowd, Plan
 from loadtests.schedule import LANES, Order, Schedule
 from loadtests.second import FailureKey, Second
@@ -253,7 +255,7 @@ class Engine:
         walk.watched = True
         self._deadlines[int(walk.deadline / SWEEP) + 1].append(ref(walk))  # no one stays for being noted
 
-    def measured(self, journey: str, request: Request, response: float, service: float, size: int) -> None:
+    def measured(self, journey: str, request: Exchange, response: float, service: float, size: int) -> None:
         """Record one answer: seconds from the intended and from the actual start, and bytes."""
         times = self.second.steps[journey, request.step, request.method]
         times.response.append(response)

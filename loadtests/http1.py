@@ -10,9 +10,7 @@ import asyncio
 import ssl
 import zlib
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple, Protocol, cast
-from urllib.parse import urlsplit
 
 import httptools
 
@@ -27,8 +25,6 @@ MAX_HEAD = 256 * 1024
 
 MAX_HEADS, LONGEST_HEAD = 1000, 4096
 """Heads of answers that are remembered, and the bytes of the longest: 4 MB in all."""
-
-USER_AGENT = "Piekwacht (load test)"
 
 _LENGTH, _COOKIE, _TRANSFER, _ENCODING = range(1, 5)
 _HEADERS_READ = {
@@ -82,50 +78,6 @@ def forget_heads() -> None:
     _heads.clear()
 
 
-class Origin:
-    """Where a connection goes: one host and port, with or without TLS.
-
-    There is one object for each origin (`Origin.of`), so that it is compared and hashed by identity on the way of
-    every request. `headers` are those that every request to it carries.
-    """
-
-    __slots__ = ("headers", "host", "port", "secure")
-
-    def __init__(self, host: str, port: int, secure: bool) -> None:
-        self.host = host
-        self.port = port
-        self.secure = secure
-        fields = {"Host": self.authority, "User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
-        self.headers = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-
-    @staticmethod
-    @lru_cache(1000)  # bounded: a target may redirect to ever new hosts
-    def of(host: str, port: int, secure: bool) -> Origin:
-        """Return the one object of an origin."""
-        return Origin(host, port, secure)
-
-    @property
-    def authority(self) -> str:
-        """The host as URLs and the Host header write it: the port only where it is not the default."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == (443 if self.secure else 80) else f"{host}:{self.port}"
-
-    @property
-    def url(self) -> str:
-        """The origin as a URL without a path."""
-        return f"{'https' if self.secure else 'http'}://{self.authority}"
-
-
-def split_url(url: str) -> tuple[Origin, str]:
-    """Return the origin and the path with query of an absolute http(s) URL. Raises `ValueError`."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError(f"not an http(s) URL: {url!r}")
-    secure = parts.scheme == "https"
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Origin.of(parts.hostname, parts.port or (443 if secure else 80), secure), path
-
-
 class Client(Protocol):
     """Who uses a connection."""
 
@@ -137,6 +89,16 @@ class Client(Protocol):
 
         `stale`: the connection had served before and not one byte came back, so the server had just closed it.
         """
+
+
+class Tenant(Protocol):
+    """Who speaks another protocol on a connection that was handed over."""
+
+    def received(self, data: bytes) -> None:
+        """Take bytes as they come."""
+
+    def ended(self, detail: str) -> None:
+        """Take the news that the connection is gone."""
 
 
 class Keeper(Protocol):
@@ -168,6 +130,7 @@ class Connection(asyncio.Protocol):
         "_parser",
         "_requests",
         "_size",
+        "_tenant",
         "_transport",
         "closed",
         "keepers",
@@ -186,6 +149,7 @@ class Connection(asyncio.Protocol):
         self._answer: Response | None = None
         self._kept = True
         self._client: Client | None = None
+        self._tenant: Tenant | None = None
         self._transport: Any = None  # uvloop's, which is no subclass of asyncio's
         self._parser: Any = httptools.HttpResponseParser(self)
         self.on_message_begin()
@@ -199,9 +163,20 @@ class Connection(asyncio.Protocol):
         self.silent = True
         self._outbox.put(self, data)
 
+    def hand_over(self, tenant: Tenant) -> None:
+        """Leave a connection that is open to `tenant`, for good: what arrives on it is no answer any more."""
+        self._tenant = tenant
+
+    def part(self, last: bytes = b"") -> None:
+        """Close once everything has been sent, a tenant's last words included; nobody is called back."""
+        self.write(last)
+        self._tenant = None
+        self.closed = True
+        self._transport.close()
+
     def close(self) -> None:
         """Close at once; nobody is called back."""
-        self._client = None
+        self._client = self._tenant = None
         self.closed = True
         if self._transport is not None:
             self._transport.abort()
@@ -216,10 +191,10 @@ class Connection(asyncio.Protocol):
         """Whether no answer is awaited."""
         return self._client is None
 
-    # --- called by the outbox
+    # --- called by the outbox, or by a tenant
 
     def write(self, data: bytes) -> None:
-        """Write a request, unless the connection was closed since it was sent off."""
+        """Write a request, or what a tenant says, unless the connection was closed meanwhile."""
         if not self.closed:
             self._transport.write(data)
 
@@ -234,10 +209,13 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand over an answer that is whole and has a known head; leave any other to the parser."""
-        if self._client is None:  # nobody asked: it could not be told from the answer to the next request
-            self.close()
-            return
         self.silent = False
+        if self._client is None:
+            if self._tenant is not None:
+                self._tenant.received(data)
+            else:  # nobody asked: it could not be told from the answer to the next request
+                self.close()
+            return
         if not self._size:
             end = data.find(b"\r\n\r\n") + 4
             head = _heads.get(data[:end])
@@ -290,6 +268,8 @@ class Connection(asyncio.Protocol):
                 self._deliver(self._whole(self._parser.get_status_code()))
             else:
                 self._break(Reason.CONNECTION_RESET, str(exc) if exc else "closed before the answer was complete")
+        elif self._tenant is not None:
+            self._tenant.ended(str(exc) if exc else "closed")
         self._leave()
 
     # --- called by the parser
@@ -364,6 +344,7 @@ class Connection(asyncio.Protocol):
         keepers, self.keepers = self.keepers, ()
         for keeper in keepers:
             keeper.gone()
+        self._tenant = None
         self._parser = None  # it holds our methods: without the cycle, citizens leave no work for the collector
 
     def _break(self, reason: Reason, detail: str) -> None:

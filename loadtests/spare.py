@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from journeys import Reason, Response
-from loadtests.http1 import Origin
+from loadtests.origin import Origin
 
 if TYPE_CHECKING:
     from loadtests.engine import Engine

@@ -4,9 +4,9 @@ r"""One citizen under way: a suspended journey, its cookies and its connections.
                   v
     +--------> resume journey -----> StopIteration: completed
     |             |        \-------> JourneyFailed: failed
-    |   Request   |   Think, Wait
-    |             v             v
-    |      send, await      timer until due
+    |   Request,  |   Think, Wait
+    |   Connect,  v             v
+    |   Hear:  send, await  timer until due
     |             |             |
     +-- answer <--+             |
     +---------------------------+
@@ -25,11 +25,26 @@ from time import monotonic, time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin
 
-from journeys import Citizen, JourneyDefinition, JourneyFailed, Mark, Reason, Request, Response, Think
+from journeys import (
+    Citizen,
+    Connect,
+    Hear,
+    JourneyDefinition,
+    JourneyFailed,
+    Mark,
+    Reason,
+    Request,
+    Response,
+    Say,
+    Think,
+)
+from journeys.core import Exchange
 from loadtests.behaviour import History, Manner
 from loadtests.contact import Target
 from loadtests.cookies import Jar
-from loadtests.http1 import Connection, Origin, explain_connect_error, split_url
+from loadtests.http1 import Connection, explain_connect_error
+from loadtests.origin import Origin, split_url
+from loadtests.websocket import WebSocket
 
 if TYPE_CHECKING:
     from loadtests.engine import Engine
@@ -63,6 +78,7 @@ class Walk:
         "_redirects",
         "_request",
         "_sent",
+        "_socket",
         "_target",
         "_timer",
         "begun",
@@ -99,8 +115,9 @@ class Walk:
         self.jar: Jar = tab_of.jar if tab_of else Jar()
         self._connections: dict[Origin, Connection] = {}
         self._opening: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._request: Request | None = None
+        self._timer: asyncio.Handle | None = None
+        self._socket: WebSocket | None = None
+        self._request: Exchange | None = None
         self._target: Target | None = None
         self.definition = definition
         self.journey = definition.name
@@ -148,6 +165,10 @@ class Walk:
         else:
             if type(action) is Request:
                 self._ask(action)
+            elif type(action) is Connect:
+                self._call(action)
+            elif type(action) is Hear:
+                self._listen(action)
             else:
                 self._rest(action)
 
@@ -156,15 +177,23 @@ class Walk:
         if type(action) is Mark:
             self._engine.mark(self.citizen.channel, action)
             return True
+        if type(action) is Say:
+            if self._socket is not None:
+                self._socket.say(action.text)
+            return True
         return type(action) is Think and not action.seconds * self._engine.think_factor
 
-    def _ask(self, request: Request) -> None:
-        self._request = request
-        self._redirects = 0
+    def _await(self, exchange: Exchange) -> None:
+        """Begin to wait for what has to be answered, for as long as patience lasts."""
+        self._request = exchange
         self._sent = monotonic()
         self.deadline = self._sent + self.patience
         if not self.watched:
             self._engine.watch(self)
+
+    def _ask(self, request: Request) -> None:
+        self._await(request)
+        self._redirects = 0
         target = self._target = self._engine.targets[request.system]
         self._method = request.method
         self._go(target.origin, target.path + request.path, request.body, request.content_type, request.headers)
@@ -201,9 +230,7 @@ class Walk:
         headers: Mapping[str, str] | None = None,
     ) -> None:
         """Send a request on this citizen's connection to the origin, or on a new one."""
-        if not path.isascii() or not path.isprintable() or " " in path:
-            path = quote(path, safe="/?&=%:@!$'()*+,;~-._")
-        self._path = path
+        self._path = path = _quoted(path)
         fields = ""
         if self.jar.cookies:
             cookies = self.jar.header(origin.host, path, secure=origin.secure, now=time())
@@ -223,11 +250,15 @@ class Walk:
             self._open()
 
     def _open(self) -> None:
-        self._opening = self._engine.loop.create_task(self._connect(self._origin, self._data))
+        self._opening = self._engine.loop.create_task(self._connect(self._origin, self._send_on))
         for _ in range(self.spare):
             self._engine.open_spare(self._origin, self._data, self.patience)
 
-    async def _connect(self, origin: Origin, data: bytes) -> None:
+    def _send_on(self, connection: Connection) -> None:
+        self._connections[self._origin] = connection
+        connection.send(self._data, self)
+
+    async def _connect(self, origin: Origin, use: Callable[[Connection], None]) -> None:
         try:
             connection = await self._engine.dialer.connect(origin)
         except OSError as error:
@@ -238,9 +269,8 @@ class Walk:
                 self._refused(explain_connect_error(error), error.strerror or str(error))
             return
         self._opening = None
-        self._connections[origin] = connection
         if not connection.closed:
-            connection.send(data, self)
+            use(connection)
         else:
             self._refused(Reason.CONNECTION_RESET, "closed as soon as it was open")
 
@@ -262,11 +292,13 @@ class Walk:
         if location is not None:
             self._redirect(response.status, location)
             return
-        request = self._request
-        assert request is not None
-        self._engine.measured(self.journey, request, now - self.due, now - self._sent, len(response.body))
-        self.due = now
+        self._measured(now, len(response.body))
         self._advance(self._generator.send, response)
+
+    def _measured(self, now: float, size: int) -> None:
+        assert self._request is not None
+        self._engine.measured(self.journey, self._request, now - self.due, now - self._sent, size)
+        self.due = now
 
     def broken(self, reason: Reason, detail: str, *, stale: bool) -> None:
         """Fail the request; but send a GET once more if the server had closed an idle connection (RFC 9110, 9.2.2)."""
@@ -293,7 +325,7 @@ class Walk:
             self.fail(Reason.UNEXPECTED_REDIRECT, f"redirect to {target.host}, which is not allowed")
         else:
             request = self._request
-            assert request is not None
+            assert isinstance(request, Request)
             self._target = None  # it may be any system that answers there
             if status == 303 or (status in {301, 302} and self._method == "POST"):  # as browsers do (RFC 9110, 15.4)
                 self._method = "GET"
@@ -301,6 +333,54 @@ class Walk:
                 self._go(target, path, request.body, request.content_type, request.headers)
             else:
                 self._go(target, path)
+
+    # --- a WebSocket
+
+    def _call(self, connect: Connect) -> None:
+        """Open a WebSocket, on a connection of its own."""
+        self._await(connect)
+        self._hang_up()
+        target = self._target = self._engine.targets[connect.system]
+        origin, path = target.origin, _quoted(target.path + connect.path)
+        cookies = self.jar.header(origin.host, path, secure=origin.secure, now=time()) if self.jar.cookies else ""
+
+        def talk_on(connection: Connection) -> None:
+            self._socket = WebSocket(connection, origin, path, cookies, self)
+
+        self._opening = self._engine.loop.create_task(self._connect(origin, talk_on))
+
+    def connected(self, connection: Connection) -> None:
+        """Take the news that the other side talks: the citizen does so next."""
+        self._engine.second.requests += 1
+        if self._target is not None:
+            self._target.answered(connection)
+        self._measured(monotonic(), 0)
+        self.resume()
+
+    def _listen(self, hear: Hear) -> None:
+        self._await(hear)
+        if self._socket is None:
+            raise TypeError("nothing is heard before a Connect")
+        if (news := self._socket.hear()) is not None:
+            self._timer = self._engine.loop.call_soon(news)
+
+    def heard(self, text: str) -> None:
+        """Take the message that was listened for."""
+        self._timer = None
+        self._measured(monotonic(), len(text))
+        self._advance(self._generator.send, text)
+
+    def lost(self, reason: Reason, detail: str) -> None:
+        """Take the news that nothing more will be heard."""
+        self._timer = None
+        if type(self._request) is Connect and self._target is not None and self._socket is not None:
+            self._target.broken(self._socket.connection, reason)
+        self.fail(reason, detail)
+
+    def _hang_up(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
     # --- the end
 
@@ -312,6 +392,7 @@ class Walk:
             self._engine.dialer.wake(self)
         if self._opening is not None:
             self._opening.cancel()
+        self._hang_up()
         if self._connections:
             for origin, connection in self._connections.items():
                 self._engine.dialer.part_with(origin, connection)
@@ -331,10 +412,18 @@ class Walk:
         if self._target is not None:
             if self._opening is not None:
                 self._target.unopened(reason)
-            elif self._origin in self._connections:
+            elif type(self._request) is Request and self._origin in self._connections:
                 self._target.broken(self._connections[self._origin], reason)
         if self._opening is not None:
             self._opening.cancel()
             self._opening = None
         self.close_connections()
+        self._hang_up()
         self.fail(reason, detail)
+
+
+def _quoted(path: str) -> str:
+    """Return a path as it may stand in a request."""
+    if not path.isascii() or not path.isprintable() or " " in path:
+        return quote(path, safe="/?&=%:@!$'()*+,;~-._")
+    return path

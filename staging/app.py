@@ -30,6 +30,7 @@ from staging.portal import Portal
 from staging.settings import Settings
 from staging.staff import Staff
 from staging.trade import Trade
+from staging.video import Video
 from staging.waiting_room import WaitingRoom
 from staging.website import Website
 
@@ -54,6 +55,7 @@ class Replica:
         self._ecommerce = Ecommerce(settings, self._access, clock)
         self._callback = Callback(settings, self.faults, clock)
         self._chat = Chat(settings, self.faults, clock)
+        self._video = Video(settings, self.faults, clock)
         self.lines = Lines(self.faults, settings.most_calls)
         self._digid_connections = Connections()
         self._requests = 0
@@ -74,6 +76,7 @@ class Replica:
             self._ecommerce,
             self._callback,
             self._chat,
+            self._video,
             Mandates(settings, self._access, clock),
             Allowances(settings, self._access, clock),
             self._customs,
@@ -138,6 +141,7 @@ class Replica:
             "vat_ecommerce": {"filed": self._ecommerce.filed()},
             "callback": {"requests": self._callback.requests()},
             "chat": {"conversations": self._chat.conversations()},
+            "video": self._video.state(),
             "customs": {"declarations": self._customs.declarations()},
             "phone": self.lines.state(),
         }

@@ -48,6 +48,9 @@ class Fault(StrEnum):
     LINE_BEHAVES = "line-behaves"
     CALLBACK_FORM = "callback-form"
     CHAT_UNATTENDED = "chat-unattended"
+    VIDEO_UNATTENDED = "video-unattended"
+    VIDEO_REFUSED = "video-refused"
+    VIDEO_WITHOUT_PICTURE = "video-without-picture"
 
 
 def _known_system(name: str) -> str:
@@ -187,6 +190,15 @@ DEFINITIONS: Mapping[Fault, Definition] = {
     ),
     Fault.CHAT_UNATTENDED: Definition(
         "Nobody attends the chat", "a conversation opens, and no agent ever says anything", NoParameters
+    ),
+    Fault.VIDEO_UNATTENDED: Definition(
+        "Nobody attends video calls", "a room opens, and no agent ever joins who waits in front of it", NoParameters
+    ),
+    Fault.VIDEO_REFUSED: Definition(
+        "Video calls cannot be arranged", "a room opens, and its signalling answers with status 503", NoParameters
+    ),
+    Fault.VIDEO_WITHOUT_PICTURE: Definition(
+        "Agents answer video calls without video", "an agent joins, and takes sound only", NoParameters
     ),
     Fault.CALLBACK_FORM: Definition(
         "The home page offers to call people back (November 2022)",

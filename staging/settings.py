@@ -36,7 +36,10 @@ class Settings:
     """From a customs declaration to its return message."""
     declaration_lifetime: float = 3600.0
     chat_delay: float = 0.2
-    """Until an agent greets or answers."""
+    """Until an agent greets or answers, or joins a video call."""
+    video_agents: int = 200
+    """Who take video calls: as many as call at a time in the smoke test (a call in two seconds, three minutes each),
+    and as many again."""
     most_calls: int = 50
     """On one leg of the phone lines at a time: every probe of every line, and as many again that were not hung up."""
 

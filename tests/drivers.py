@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Generator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Generator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
 import aiohttp
 
 from config import Channel
-from journeys import Action, Citizen, Identities, JourneyFailed, Mark, Reason, Request, Response, Think, definitions
+from journeys import (
+    Action,
+    Citizen,
+    Connect,
+    Hear,
+    Identities,
+    JourneyFailed,
+    Reason,
+    Request,
+    Response,
+    Say,
+    Think,
+    Wait,
+    definitions,
+)
 from staging.layout import endpoints
 
 ResultT = TypeVar("ResultT")
@@ -56,29 +70,43 @@ async def drive(
 ) -> ResultT:
     """Walk (part of) a journey in a browser and return what it returns; its steps are added to `steps`."""
     systems = endpoints(base_url)
-    answer: Response | None = None
-    try:
-        while True:
-            action = walking.send(answer)
-            answer = None
-            if isinstance(action, Request):
-                if steps is not None:
+    answer: Response | str | None = None
+    async with AsyncExitStack() as open_sockets:
+        try:
+            while True:
+                action = walking.send(answer)
+                answer = None
+                if isinstance(action, Request | Connect | Hear) and steps is not None:
                     steps.append(action.step)
-                try:
-                    answer = await _send(session, systems[action.system], action)
-                except (aiohttp.ClientError, TimeoutError) as error:
-                    walking.throw(JourneyFailed(_reason(error), action.step, repr(error)))
-            elif not isinstance(action, Mark):
-                await asyncio.sleep(action.seconds * (think if isinstance(action, Think) else 1.0))
-    except StopIteration as end:
-        return end.value  # type: ignore[no-any-return]
+                match action:
+                    case Request():
+                        answer = await _send(session, systems[action.system], action, walking)
+                    case Connect():
+                        opening = session.ws_connect(systems[action.system] + action.path)
+                        socket = await open_sockets.enter_async_context(opening)
+                    case Say(text):
+                        await socket.send_str(text)
+                    case Hear():
+                        answer = await socket.receive_str()
+                    case Think(seconds):
+                        await asyncio.sleep(seconds * think)
+                    case Wait(seconds):
+                        await asyncio.sleep(seconds)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
 
 
-def walk_by_hand(journey: str, citizen: Citizen, answers: Mapping[str, tuple[int, str]]) -> list[Action]:
-    """Walk a journey without any system: (status, body) by step answers its requests. Return every action taken."""
+def walk_by_hand(
+    journey: str, citizen: Citizen, answers: Mapping[str, tuple[int, str]], heard: Iterable[str] = ()
+) -> list[Action]:
+    """Walk a journey without any system: (status, body) by step answers its requests, `heard` what it listens for.
+
+    Return every action taken.
+    """
+    messages = list(heard)
     walking = definitions()[journey].start(citizen)
     actions: list[Action] = []
-    answer: Response | None = None
+    answer: Response | str | None = None
     try:
         while True:
             action = walking.send(answer)
@@ -87,16 +115,25 @@ def walk_by_hand(journey: str, citizen: Citizen, answers: Mapping[str, tuple[int
             if isinstance(action, Request):
                 status, body = answers[action.step]
                 answer = Response(status, (), body.encode())
+            elif isinstance(action, Hear):
+                answer = messages.pop(0)
     except StopIteration:
         return actions
 
 
-async def _send(session: aiohttp.ClientSession, base_url: str, request: Request) -> Response:
+async def _send(
+    session: aiohttp.ClientSession, base_url: str, request: Request, walking: Generator[Action, Any, Any]
+) -> Response | None:
+    """Send a request of a journey and return the answer; without one, let the journey know."""
     headers = dict(request.headers or {}) | ({"Content-Type": request.content_type} if request.content_type else {})
-    async with session.request(
-        request.method, base_url + request.path, data=request.body or None, headers=headers
-    ) as answer:
-        return Response(answer.status, list(answer.raw_headers), await answer.read())
+    try:
+        async with session.request(
+            request.method, base_url + request.path, data=request.body or None, headers=headers
+        ) as answer:
+            return Response(answer.status, list(answer.raw_headers), await answer.read())
+    except (aiohttp.ClientError, TimeoutError) as error:
+        walking.throw(JourneyFailed(_reason(error), request.step, repr(error)))
+    return None
 
 
 def _reason(error: Exception) -> Reason:

@@ -13,7 +13,7 @@ from typing import Any
 
 from config import Configuration, System
 from dashboards.provisioning import dashboards
-from journeys import Action, Request, definitions
+from journeys import Action, Connect, Request, definitions
 from staging.app import Replica
 from staging.faults import DEFINITIONS, AddedLatency, ErrorShare, Fault
 from staging.layout import LINES, PREFIXES
@@ -155,7 +155,7 @@ def _noting(walking: Generator[Action, Any, None], systems: set[str]) -> Generat
     try:
         while True:
             action = walking.send(answer)
-            if isinstance(action, Request):
+            if isinstance(action, Request | Connect):
                 systems.add(action.system)
             answer = yield action
     except StopIteration:
@@ -163,12 +163,13 @@ def _noting(walking: Generator[Action, Any, None], systems: set[str]) -> Generat
 
 
 def _played() -> dict[str, str]:
-    """Return, by system, the file that plays it, where it is found, and what it keeps."""
-    played = {
-        route.system: f"`{_file(type(service))}`, {PREFIXES[route.system]}: {_first_line(type(service))}"
-        for service in Replica().services
-        for route in service.routes()
-    }
+    """Return, by system, the files that play it, where it is found, and what they keep."""
+    found: dict[str, dict[str, None]] = {}
+    for service in Replica().services:
+        for route in service.routes():
+            said = f"`{_file(type(service))}`, {PREFIXES[route.system]}: {_first_line(type(service))}"
+            found.setdefault(route.system, {})[said] = None
+    played = {system: " ".join(said) for system, said in found.items()}
     phone = Replica().lines
     return played | {
         name: f"`{_file(type(phone))}`, {line.number}: {_first_line(type(phone))}" for name, line in LINES.items()

@@ -20,9 +20,9 @@ from yarl import URL
 from config import CertificateProbe, Probe
 from config.environment import Tls
 from journeys import JourneyFailed, Reason
-from monitors.probes.client import context_of, verdict_of
+from monitors.probes.client import context_of
 from monitors.probes.der import validity
-from monitors.probes.errors import explain_connection, explain_lookup, in_words
+from monitors.probes.errors import explain_connection, explain_lookup, in_words, verdict_of
 from monitors.probes.lookup import is_of, look_up, only
 from monitors.probes.outcome import Target, Track
 from monitors.probes.reasons import CONNECTION

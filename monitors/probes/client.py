@@ -12,7 +12,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import aclosing, closing
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.metadata import version
@@ -24,19 +24,32 @@ from yarl import URL
 
 from config import Environment
 from config.environment import Tls
-from journeys import Action, Journey, JourneyFailed, Mark, Reason, Request, Response, Think, Wait
-from monitors.probes.errors import explain, in_words
+from journeys import (
+    Action,
+    Connect,
+    Hear,
+    Journey,
+    JourneyFailed,
+    Mark,
+    Reason,
+    Request,
+    Response,
+    Say,
+    Think,
+    Wait,
+)
+from journeys.core import Exchange
+from monitors.probes.conversation import REDIRECTS, Conversation, connect, stay_put
+from monitors.probes.errors import detail_of, explain, verdict_of
 from monitors.probes.lookup import ANY, Resolver, is_of
 from monitors.probes.masking import mask_headers, mask_url
-from monitors.probes.outcome import Track, Undecided
-from monitors.verdict import Cause
+from monitors.probes.outcome import Track
 
 USER_AGENT = f"Piekwacht/{version('piekwacht')} (synthetic monitoring)"
 FORM = "application/x-www-form-urlencoded"
 MAX_REDIRECTS = 10
 MAX_BODY = 8 * 1024 * 1024
 """Bytes of one answer; more is not a page for people."""
-REDIRECTS = {301, 302, 303, 307, 308}
 
 Resume = Callable[[], Action]
 
@@ -58,24 +71,27 @@ async def walk(
         async with session_of(environment.tls, family, track) as session:
             browser = _Browser(session, environment, track, family, follow)
             resume: Resume = partial(next, journey)
-            while True:
-                try:
-                    action = resume()
-                except StopIteration:
-                    return
-                resume = await _perform(action, journey, browser)
+            async with aclosing(browser):
+                while True:
+                    try:
+                        action = resume()
+                    except StopIteration:
+                        return
+                    resume = await _perform(action, journey, browser)
 
 
 async def _perform(action: Action, journey: Journey, browser: _Browser) -> Resume:
     """Do what the citizen does next and return how the journey goes on from there."""
     match action:
-        case Request():
+        case Request() | Connect() | Hear():
             browser.track.at(action.step)
             try:
-                response = await browser.fetch(action)
+                answer = await browser.exchange(action)
             except JourneyFailed as failure:
                 return partial(journey.throw, failure)
-            return partial(journey.send, response)
+            return partial(journey.send, answer)
+        case Say(text):
+            await browser.say(text)
         case Wait(seconds):
             await asyncio.sleep(seconds)
         case Think() | Mark():
@@ -85,16 +101,14 @@ async def _perform(action: Action, journey: Journey, browser: _Browser) -> Resum
     return partial(journey.send, None)
 
 
-def session_of(
-    tls: Tls, family: socket.AddressFamily, track: Track, *middlewares: aiohttp.ClientMiddlewareType
-) -> aiohttp.ClientSession:
+def session_of(tls: Tls, family: socket.AddressFamily, track: Track) -> aiohttp.ClientSession:
     """Return what one run connects with; whoever asks for it closes it."""
     return aiohttp.ClientSession(
         connector=_Connector(tls, family, track),
         cookie_jar=aiohttp.CookieJar(unsafe=True),  # unsafe: keeps the cookies of hosts that are IP addresses
         headers={"User-Agent": USER_AGENT},
         timeout=_NO_TIMEOUT,
-        middlewares=(*middlewares, _no_second_attempt),
+        middlewares=(stay_put, _no_second_attempt),
         trust_env=False,
     )
 
@@ -155,30 +169,65 @@ async def _no_second_attempt(request: aiohttp.ClientRequest, send: aiohttp.Clien
         raise _Dropped("connection lost before the answer") from error
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Browser:
-    """What one citizen has in hand for one run."""
+    """What one citizen has in hand for one run; `conversation` once a WebSocket is open."""
 
     session: aiohttp.ClientSession
     environment: Environment
     track: Track
     family: socket.AddressFamily
     follow: bool
+    conversation: Conversation | None = None
+
+    async def exchange(self, action: Exchange) -> Response | str | None:
+        """Return what a system answers. Raises `JourneyFailed` and `Undecided`."""
+        match action:
+            case Request():
+                return await self.fetch(action)
+            case Connect():
+                await self.aclose()
+                url = self._url(action)
+                if not is_of(url.host or "", self.family):
+                    raise _other_family(url, action.step)
+                self.conversation = await connect(self.session, url, self.track)
+                return None
+            case Hear():
+                if self.conversation is None:
+                    raise TypeError("nothing is heard before a Connect")
+                with self.track.exchange("HEAR", self.conversation.url) as noted:
+                    message = await self.conversation.hear()
+                    noted.result = "heard"
+                return message
+
+    async def say(self, text: str) -> None:
+        """Send a message on the WebSocket."""
+        if self.conversation is not None:
+            await self.conversation.say(text)
+
+    async def aclose(self) -> None:
+        """Close the WebSocket, if there is one."""
+        if self.conversation is not None:
+            await self.conversation.aclose()
+
+    def _url(self, action: Request | Connect) -> URL:
+        url = URL(self.environment.endpoints[action.system] + action.path)
+        if not self.environment.allows(str(url)):
+            raise ValueError(f"the host {url.host!r} is not allowed in this environment")
+        return url
 
     async def fetch(self, request: Request) -> Response:
         """Send one request of the journey and follow its redirects, to allowed hosts only. Raises `JourneyFailed`."""
         method, body = request.method, request.body
         headers = dict(request.headers or {})
-        url = URL(self.environment.endpoints[request.system] + request.path)
+        url = self._url(request)
         if request.content_type:
             headers["Content-Type"] = request.content_type
         if request.content_type == FORM:
             headers.setdefault("Referer", f"{url.origin()}/")  # of the same site, as protection against forgery demands
-        if not self.environment.allows(str(url)):
-            raise ValueError(f"the host {url.host!r} is not allowed in this environment")
         for _ in range(MAX_REDIRECTS + 1):
             if not is_of(url.host or "", self.family):
-                raise JourneyFailed(Reason.NAME_NOT_RESOLVED, request.step, f"{url.host} is of another address family")
+                raise _other_family(url, request.step)
             response = await self._exchange(method, url, body, headers)
             location = response.header("Location") if response.status in REDIRECTS else None
             if location is None or not self.follow:
@@ -212,9 +261,8 @@ class _Browser:
             return Response(answer.status, answer.raw_headers, content)
 
 
-def verdict_of(trouble: Reason | Cause, step: str, detail: str) -> JourneyFailed | Undecided:
-    """Return what to raise: the target failed, or the prober has trouble of its own."""
-    return Undecided(trouble, detail) if isinstance(trouble, Cause) else JourneyFailed(trouble, step, detail)
+def _other_family(url: URL, step: str) -> JourneyFailed:
+    return JourneyFailed(Reason.NAME_NOT_RESOLVED, step, f"{url.host} is of another address family")
 
 
 def _allowed_target(url: URL, location: str, environment: Environment, step: str) -> URL:
@@ -235,12 +283,3 @@ async def _read(answer: aiohttp.ClientResponse, step: str) -> bytes:
         if len(content) > MAX_BODY:
             raise JourneyFailed(Reason.BROKEN_RESPONSE, step, f"more than {MAX_BODY} bytes")
     return bytes(content)
-
-
-def detail_of(error: BaseException) -> str:
-    """Say what happened without quoting anything that the server sent."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return getattr(error.certificate_error, "verify_message", type(error).__name__)
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return f"{error.host}:{error.port}: {in_words(error.os_error)}"
-    return type(error.__cause__ or error).__name__

@@ -11,8 +11,7 @@ import socket
 from config import DnsProbe, Probe
 from config.fields import host_of
 from journeys import JourneyFailed, Reason
-from monitors.probes.client import verdict_of
-from monitors.probes.errors import explain_lookup, in_words
+from monitors.probes.errors import explain_lookup, in_words, verdict_of
 from monitors.probes.lookup import FAMILIES, look_up
 from monitors.probes.outcome import Target, Track
 

@@ -12,7 +12,8 @@ from contextlib import ExitStack
 import aiohttp
 from aiohttp.http_exceptions import ContentLengthError, TransferEncodingError
 
-from journeys import Reason
+from journeys import JourneyFailed, Reason
+from monitors.probes.outcome import Undecided
 from monitors.verdict import Cause
 
 # Out of descriptors (of the process, of the machine), of buffers or memory.
@@ -52,6 +53,20 @@ def explain_connection(error: OSError) -> Reason | Cause:
     if isinstance(error, ssl.SSLError):
         return Reason.TLS_FAILED
     return _explain_os(error) or Reason.CONNECTION_REFUSED
+
+
+def verdict_of(trouble: Reason | Cause, step: str, detail: str) -> JourneyFailed | Undecided:
+    """Return what to raise: the target failed, or the prober has trouble of its own."""
+    return Undecided(trouble, detail) if isinstance(trouble, Cause) else JourneyFailed(trouble, step, detail)
+
+
+def detail_of(error: BaseException) -> str:
+    """Say what happened without quoting anything that the server sent."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return getattr(error.certificate_error, "verify_message", type(error).__name__)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"{error.host}:{error.port}: {in_words(error.os_error)}"
+    return type(error.__cause__ or error).__name__
 
 
 def in_words(error: OSError) -> str:

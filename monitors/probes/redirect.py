@@ -6,7 +6,8 @@ from yarl import URL
 
 from config import Environment, Probe, RedirectProbe
 from journeys import Journey, JourneyFailed, Reason, Request, Response, check
-from monitors.probes.client import REDIRECTS, walk
+from monitors.probes.client import walk
+from monitors.probes.conversation import REDIRECTS
 from monitors.probes.http import refuse_stand_in
 from monitors.probes.lookup import only
 from monitors.probes.masking import mask_url

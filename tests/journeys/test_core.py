@@ -146,6 +146,7 @@ def test_every_journey_is_registered_with_its_steps() -> None:
         "read-customs-news",
         "request-callback",
         "submit-declaration",
+        "video-call",
         "view-declarations",
         "visit-website",
     ]

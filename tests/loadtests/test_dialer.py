@@ -18,7 +18,8 @@ import uvloop
 from config import Environment
 from journeys import Reason, Response
 from loadtests.dialer import IDLE_CLOSE, Dialer
-from loadtests.http1 import Connection, Origin, explain_connect_error, split_url
+from loadtests.http1 import Connection, explain_connect_error
+from loadtests.origin import Origin, split_url
 from tests.crowd import Listener, Talk, answering, listening, say, settle, sockets
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"

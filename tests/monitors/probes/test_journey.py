@@ -13,6 +13,8 @@ from aiohttp import web
 from config import Configuration
 from journeys import (
     Citizen,
+    Connect,
+    Hear,
     Identities,
     Journey,
     JourneyDefinition,
@@ -20,6 +22,7 @@ from journeys import (
     Reason,
     Request,
     Response,
+    Say,
     Think,
     Wait,
     core,
@@ -34,6 +37,7 @@ from staging.layout import MESSAGE_SYSTEMS
 from tests.monitors.listeners import aim, answering, environment, journey_probe, page
 from tests.monitors.probes.phone.test_line_faults import SEEN as BY_TELEPHONE
 from tests.replica import RunningReplica, running_replica
+from tests.waiting import until
 
 
 def at(configuration: Configuration, endpoints: Mapping[str, str]) -> Configuration:
@@ -47,10 +51,11 @@ async def look(
 ) -> dict[str, Verdict]:
     """Run every probe of the estate once and return the verdicts by probe.
 
-    `hurry` gives timeout and limit of the probes of a system; the others have time, for the machine may be busy.
+    `hurry` gives timeout and limit of a probe, or of a system's; the others have time, for the machine may be busy.
     """
+    times = hurry or {}
     chosen = [
-        replace(each, **(hurry or {}).get(each.system, PATIENT))
+        replace(each, **times.get(each.name, times.get(each.system, PATIENT)))
         for each in targets(at(configuration, replica.endpoints), "local", "test")
     ]
     outcomes = await asyncio.gather(*(measure(target, number) for number, target in enumerate(chosen)))
@@ -78,8 +83,12 @@ BY_BROKER = (
 )
 """Who logs in with the DigiD app, and who as a company or with eIDAS."""
 
-HURRY = {Fault.ADDED_LATENCY: {"website": TIGHT}, Fault.CHAT_UNATTENDED: {"chat": TIGHT}}
-"""Faults that show as a timeout: the probes of the system that is hit have less time."""
+HURRY = {
+    Fault.ADDED_LATENCY: {"website": TIGHT},
+    Fault.CHAT_UNATTENDED: {"chat-conversation": TIGHT},
+    Fault.VIDEO_UNATTENDED: {"video-call": {"timeout": 40.0, "limit": 2.0}},
+}
+"""Faults that show when time, or patience, runs out: that probe has less, or the probes of that system have."""
 
 # Of each fault: its parameters, and every probe of the estate that must not pass, with reason and step.
 SEEN: list[tuple[Fault, dict[str, Any], dict[str, tuple[Reason, str]]]] = [
@@ -167,6 +176,9 @@ SEEN: list[tuple[Fault, dict[str, Any], dict[str, tuple[Reason, str]]]] = [
         },
     ),
     (Fault.CHAT_UNATTENDED, {}, {"chat-conversation": (Reason.TIMEOUT, "greeting")}),
+    (Fault.VIDEO_UNATTENDED, {}, {"video-call": (Reason.NO_ANSWER, "agent")}),
+    (Fault.VIDEO_REFUSED, {}, {"video-call": (Reason.UNEXPECTED_STATUS, "signalling")}),
+    (Fault.VIDEO_WITHOUT_PICTURE, {}, {"video-call": (Reason.MEDIA_REFUSED, "answer")}),
     (Fault.CALLBACK_FORM, {}, {}),
     (
         Fault.CALLBACK_FORM,
@@ -304,6 +316,73 @@ async def test_one_jar_for_a_journey_and_the_posted_body_survives_a_307(
     assert len(set(connections)) == 3
 
 
+def talking(*said: str, close: bool = True) -> tuple[Any, list[str]]:
+    """Return who takes a WebSocket, reads one message and says these, and what was heard there."""
+    heard: list[str] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        heard.append(await socket.receive_str())
+        for text in said:
+            await socket.send_str(text)
+        if not close:
+            heard.append(str((await socket.receive()).type.name))
+        await socket.close()
+        return socket
+
+    return answer, heard
+
+
+def asking(_: Citizen) -> Journey:
+    """Connect, ask, and listen twice."""
+    yield Connect("first", "website", "/talk")
+    yield Say("question")
+    assert (yield Hear("first")) == "one moment"
+    if (yield Hear("second")) != "answer":
+        raise JourneyFailed(Reason.CONTENT_MISSING, "second")
+
+
+async def test_a_journey_talks_over_a_websocket(registered: dict[str, JourneyDefinition]) -> None:
+    """It hears each message in turn, which is shown to people; at the end it says goodbye."""
+    answer, heard = talking("one moment", "answer", close=False)
+    async with answering(answer) as base:
+        outcome = await run(registered, asking, base)
+    assert outcome.verdict == Pass()
+    assert heard == ["question", "CLOSE"]
+    assert [(each.step, each.method, each.result) for each in outcome.trace] == [
+        ("first", "GET", "connected"),
+        ("first", "HEAR", "heard"),
+        ("second", "HEAR", "heard"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (talking("one moment")[0], (Reason.CONNECTION_RESET, "second")),
+        (talking()[0], (Reason.CONNECTION_RESET, "first")),
+        (page("a page"), (Reason.UNEXPECTED_STATUS, "first")),
+        (page("elsewhere", 302), (Reason.UNEXPECTED_REDIRECT, "first")),
+    ],
+)
+async def test_a_websocket_that_is_none_fails_at_its_step(
+    registered: dict[str, JourneyDefinition], answer: Any, expected: tuple[Reason, str]
+) -> None:
+    """Closed too early, a page, a redirect: none is followed or tried again."""
+    async with answering(answer) as base:
+        assert gist((await run(registered, asking, base)).verdict) == expected
+
+
+async def test_a_websocket_is_closed_when_a_run_is_cut_off(registered: dict[str, JourneyDefinition]) -> None:
+    """Nobody is left waiting at the other end for a run that has timed out."""
+    answer, heard = talking("one moment", close=False)
+    async with answering(answer) as base:
+        outcome = await run(registered, asking, base, timeout="1s", limit="1s")
+        await until(lambda: len(heard) == 2)
+    assert gist(outcome.verdict) == (Reason.TIMEOUT, "second")
+
+
 async def test_the_slowest_step_is_named(registered: dict[str, JourneyDefinition]) -> None:
     """Too slow as a whole: the step that took most of the time is the one to look at."""
 
@@ -337,7 +416,15 @@ async def test_a_journey_may_answer_a_failure_itself(registered: dict[str, Journ
 
 
 @pytest.mark.parametrize(
-    "action", ["nonsense", Request("first", "nowhere", "/"), Request("first", "website", "@evil/")]
+    "action",
+    [
+        "nonsense",
+        Request("first", "nowhere", "/"),
+        Request("first", "website", "@evil/"),
+        Connect("first", "nowhere", "/"),
+        Connect("first", "website", "@evil/"),
+        Hear("first"),
+    ],
 )
 async def test_a_broken_journey_is_unknown(registered: dict[str, JourneyDefinition], action: object) -> None:
     """A journey that yields what it must not says nothing about the target."""

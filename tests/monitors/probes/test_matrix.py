@@ -29,6 +29,9 @@ OWN = {
     Fault.PLATFORM_STUCK: ("generic-platform", Reason.UNEXPECTED_STATUS),
     Fault.CALLBACK_FORM: ("callback-request", Reason.CONTENT_MISSING),
     Fault.CHAT_UNATTENDED: ("chat-conversation", Reason.TIMEOUT),
+    Fault.VIDEO_UNATTENDED: ("video-call", Reason.NO_ANSWER),
+    Fault.VIDEO_REFUSED: ("video-call", Reason.UNEXPECTED_STATUS),
+    Fault.VIDEO_WITHOUT_PICTURE: ("video-call", Reason.MEDIA_REFUSED),
 }
 """What a fault without a choice of system must be seen by, and as what."""
 
@@ -41,6 +44,7 @@ SYSTEM_OF = {
     Fault.PLATFORM_STUCK: "generic-platform",
     Fault.CALLBACK_FORM: "callback",
     Fault.CHAT_UNATTENDED: "chat",
+    **dict.fromkeys((Fault.VIDEO_UNATTENDED, Fault.VIDEO_REFUSED, Fault.VIDEO_WITHOUT_PICTURE), "chat"),
 }
 
 PARAMETERS: Mapping[Fault, dict[str, Any]] = {

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from config import WebsocketProbe
 from journeys import Reason
+from journeys.core import MOST_MESSAGES
 from monitors.probes import Target, measure, steps_of
-from monitors.probes.websocket import MOST_MESSAGES
 from monitors.verdict import Fail, Pass, Verdict
 from tests.monitors.listeners import aim, answering, closed_port, environment, page, probe_of, saying, talking
 
