@@ -62,7 +62,10 @@ _REASON_FAMILIES = (
     ("#CC6677", ("connection_refused", "connection_reset", "name_not_resolved", "tls_failed", "wrong_address")),
     (
         "#117733",
-        ("certificate_expired", "certificate_untrusted", "certificate_wrong_host", "certificate_expires_soon"),
+        (
+            *("certificate_expired", "certificate_untrusted", "certificate_wrong_host", "certificate_expires_soon"),
+            "client_certificate_refused",
+        ),
     ),
     (WARNING, ("timeout", "too_slow")),
     (BAD, ("unexpected_status", "content_missing", "broken_response", "unexpected_redirect")),

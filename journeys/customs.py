@@ -17,7 +17,7 @@ _POLLS, _POLL_INTERVAL = 30, 1.0
     title="Submit a customs declaration and receive the return message",
     steps=("submit-declaration", "return-message"),
     needs=(),
-    reasons=(Reason.RETURN_MESSAGE_MISSING,),
+    reasons=(Reason.RETURN_MESSAGE_MISSING, Reason.CLIENT_CERTIFICATE_REFUSED),
 )
 def submit_declaration(citizen: Citizen) -> Journey:
     """Submit to one of the message systems; it counts when the return message is there, and not before."""

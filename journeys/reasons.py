@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from enum import StrEnum
 
 
@@ -12,6 +13,7 @@ class Reason(StrEnum):
     CONNECTION_REFUSED = "connection_refused"
     CONNECTION_RESET = "connection_reset"
     TLS_FAILED = "tls_failed"
+    CLIENT_CERTIFICATE_REFUSED = "client_certificate_refused"
     TIMEOUT = "timeout"
     TOO_SLOW = "too_slow"
     BROKEN_RESPONSE = "broken_response"
@@ -67,6 +69,7 @@ _MEANINGS = {
     Reason.CONNECTION_REFUSED: "no connection: the port refused it or nothing answered",
     Reason.CONNECTION_RESET: "the connection was closed before the answer was complete",
     Reason.TLS_FAILED: "the TLS handshake or the certificate failed",
+    Reason.CLIENT_CERTIFICATE_REFUSED: "the server refuses the certificate that we show, or that we show none",
     Reason.TIMEOUT: "no answer in time",
     Reason.TOO_SLOW: "an answer, but slower than its limit",
     Reason.BROKEN_RESPONSE: "the answer is not valid HTTP",
@@ -111,3 +114,22 @@ _MEANINGS = {
     Reason.QUEUE_MISSED: "the call does not reach the queue: neither ringback nor music",
     Reason.NOT_RELEASED: "the far end never confirmed the end of the call",
 }
+
+# Alerts (RFC 8446, 6.2) by which a server speaks of the client's certificate, as OpenSSL ends their names.
+_OF_OUR_CERTIFICATE = (
+    "BAD_CERTIFICATE",
+    "UNSUPPORTED_CERTIFICATE",
+    "CERTIFICATE_REVOKED",
+    "CERTIFICATE_EXPIRED",
+    "CERTIFICATE_UNKNOWN",
+    "UNKNOWN_CA",
+    "ACCESS_DENIED",
+    "CERTIFICATE_REQUIRED",
+)
+
+
+def explain_tls(error: ssl.SSLError) -> Reason:
+    """Return why TLS failed. In TLS 1.3 a server judges our certificate when the handshake is over for us."""
+    alert = getattr(error, "reason", None) or ""  # None or absent where Python itself raised it
+    refused = "_ALERT_" in alert and alert.endswith(_OF_OUR_CERTIFICATE)
+    return Reason.CLIENT_CERTIFICATE_REFUSED if refused else Reason.TLS_FAILED

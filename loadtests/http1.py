@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol, cast
 import httptools
 
 from journeys import Reason, Response
+from journeys.reasons import explain_tls
 from loadtests.outbox import Outbox
 
 MAX_BODY = 16 * 1024 * 1024
@@ -111,7 +112,7 @@ class Keeper(Protocol):
 class Connection(asyncio.Protocol):
     """A connection that is open, or being opened; no request may be sent once it is `closed`.
 
-    `keepers` have answered on it; they are told when it is gone.
+    `keepers` have answered on it; they are told when it is gone. `end` is why it was lost, once it was.
     """
 
     __slots__ = (
@@ -133,6 +134,7 @@ class Connection(asyncio.Protocol):
         "_tenant",
         "_transport",
         "closed",
+        "end",
         "keepers",
         "silent",
     )
@@ -142,6 +144,7 @@ class Connection(asyncio.Protocol):
         """`gone` is called once, when the connection no longer exists."""
         self.closed = False
         self._outbox = outbox
+        self.end = Reason.CONNECTION_RESET
         self.keepers: tuple[Keeper, ...] = ()
         self._gone = gone
         self._requests = 0
@@ -263,11 +266,13 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Finish an answer that ends with the connection; anything else that was awaited is lost."""
         self.closed = True
+        if isinstance(exc, ssl.SSLError):
+            self.end = explain_tls(exc)
         if self._client is not None:
             if self._head_complete and not self._length_known and not self._chunked and exc is None:
                 self._deliver(self._whole(self._parser.get_status_code()))
             else:
-                self._break(Reason.CONNECTION_RESET, str(exc) if exc else "closed before the answer was complete")
+                self._break(self.end, str(exc) if exc else "closed before the answer was complete")
         elif self._tenant is not None:
             self._tenant.ended(str(exc) if exc else "closed")
         self._leave()
@@ -360,8 +365,8 @@ def _nothing() -> None:
 
 def explain_connect_error(error: BaseException) -> Reason:
     """Return the reason for a connection that could not be opened."""
-    if isinstance(error, ssl.SSLError | ssl.CertificateError):
-        return Reason.TLS_FAILED
+    if isinstance(error, ssl.SSLError):
+        return explain_tls(error)
     if isinstance(error, TimeoutError | ConnectionAbortedError):  # aborted: a TLS handshake of more than a minute
         return Reason.TIMEOUT
     if isinstance(error, ConnectionResetError):

@@ -272,7 +272,7 @@ class Walk:
         if not connection.closed:
             use(connection)
         else:
-            self._refused(Reason.CONNECTION_RESET, "closed as soon as it was open")
+            self._refused(connection.end, "closed as soon as it was open")
 
     def _refused(self, reason: Reason, detail: str) -> None:
         """Fail for want of a connection."""

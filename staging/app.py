@@ -23,7 +23,7 @@ from staging.customs import Customs
 from staging.digid import DIGID, DigiD
 from staging.faults import Faults
 from staging.joint import JointReturns
-from staging.layout import PREFIXES, Route, Service
+from staging.layout import GATEWAY, PREFIXES, Route, Service
 from staging.lines import Lines
 from staging.payments import Payments
 from staging.portal import Portal
@@ -41,6 +41,7 @@ class Replica:
     def __init__(self, settings: Settings | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         settings = settings or Settings()
         self._clock = clock
+        self._mutual_tls = settings.mutual_tls
         self.faults = Faults()
         self.waiting_room = WaitingRoom(settings, self.faults, clock)
         self._digid = DigiD(settings, clock)
@@ -153,6 +154,8 @@ class Replica:
         route = methods.get("GET" if request.method == "HEAD" else request.method)
         if route is None:
             raise Refused(405, "wrong_method", "Zo kan deze pagina niet worden gebruikt.")
+        if self._mutual_tls and request.secure is not (route.system == GATEWAY):
+            raise Refused(403, "wrong_door", "Declarations, and nothing else, are taken over mutual TLS.")
         return route
 
     def _digid_has_room(self, request: web.BaseRequest) -> bool:

@@ -29,6 +29,17 @@ def run(
     dose_web: DoseOption = None,
     dose_app: DoseOption = None,
     allow_public: Annotated[bool, typer.Option(help="Allow an address that other machines can reach.")] = False,
+    mutual_tls: Annotated[
+        bool, typer.Option(help="Let customs take declarations over mutual TLS only, on the port 20 above.")
+    ] = False,
+    certificates: Annotated[
+        Path | None,
+        typer.Option(
+            file_okay=False,
+            metavar="DIR",
+            help="Folder for the certificates of --mutual-tls, made anew at each start (default: a temporary one).",
+        ),
+    ] = None,
     config: ConfigOption = Path("config"),
     as_json: JsonOption = False,
 ) -> None:
@@ -37,8 +48,9 @@ def run(
     Its phone lines answer on this machine only: by the carrier on the port 10 above, at the platform on the next.
 
     \b
-    Example:
+    Examples:
       piekwacht staging run --port 0 --dose-web 20 --dose-app 5
+      piekwacht staging run --mutual-tls --certificates build/certificates
     """
     from staging.admin import is_loopback
     from staging.layout import LINES, SYSTEMS
@@ -47,16 +59,25 @@ def run(
     if not (allow_public or host == "localhost" or is_loopback(host)):
         typer.echo(f"{host} may be reached from other machines; give --allow-public if you mean it", err=True)
         raise typer.Exit(Exit.USAGE)
+    if certificates is not None and not mutual_tls:
+        typer.echo("--certificates are for --mutual-tls; give both", err=True)
+        raise typer.Exit(Exit.USAGE)
     doses: dict[str, Any] = {"dose_web": dose_web, "dose_app": dose_app}
-    settings = Settings(**{name: dose for name, dose in doses.items() if dose is not None})
+    settings = Settings(mutual_tls=mutual_tls, **{name: dose for name, dose in doses.items() if dose is not None})
     absent = sorted(set(load_or_exit(config).systems) - {*SYSTEMS, *LINES})
     if absent:
         typer.echo(f"The replica does not play these systems of the estate: {', '.join(absent)}", err=True)
 
     import uvloop
 
+    from staging.authority import CannotCertify
+    from staging.serving import serve
+
     try:
-        uvloop.run(_serve(settings, host, port, as_json=as_json))
+        uvloop.run(serve(settings, host, port, certificates, as_json=as_json))
+    except CannotCertify as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(Exit.USAGE) from None
     except OSError as error:
         why = "the port is taken" if error.errno == errno.EADDRINUSE else error.strerror or error
         typer.echo(f"cannot listen on {error.filename or f'{host} port {port}'}: {why}", err=True)
@@ -153,29 +174,6 @@ def clear(url: UrlOption = LOCAL, as_json: JsonOption = False) -> None:
       piekwacht staging fault clear
     """
     _show_active(_order("DELETE", url, "/admin/faults"), as_json=as_json)
-
-
-async def _serve(settings: Any, host: str, port: int, *, as_json: bool) -> None:
-    """Serve until SIGINT or SIGTERM. Raises `OSError` if the address cannot be taken."""
-    import asyncio
-    import signal
-
-    from staging.app import Replica
-    from staging.layout import endpoints, ports_beside
-    from staging.server import listening, raise_file_limit
-
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    raise_file_limit()
-    replica = Replica(settings)
-    async with listening(replica, host, port) as url, replica.lines.answering(ports_beside(port)) as trunks:
-        if as_json:
-            typer.echo(json.dumps({"url": url, "endpoints": endpoints(url), "trunks": trunks}))
-        else:
-            legs = " and ".join(f"{address} ({leg})" for leg, address in trunks.items())
-            typer.echo(f"The replica listens on {url}, its phone lines on {legs}; stop it with Ctrl-C")
-        await stop.wait()
 
 
 def _order(method: str, url: str, path: str, data: dict[str, Any] | None = None) -> Any:

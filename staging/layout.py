@@ -41,6 +41,9 @@ PREFIXES = {
 
 SYSTEMS = tuple(PREFIXES)
 
+GATEWAY = "customs-messages"
+"""The system that demands a certificate where mutual TLS is on: declarations come from programs, not from people."""
+
 
 @dataclass(frozen=True, slots=True)
 class MessageSystem:
@@ -91,6 +94,11 @@ class Leg(StrEnum):
 def ports_beside(port: int) -> dict[Leg, int]:
     """Return the ports of the legs for a replica on `port`: 10 and 11 above it; 0, free ones, beside 0."""
     return {leg: port + above if port else 0 for leg, above in ((Leg.CARRIER, 10), (Leg.PLATFORM, 11))}
+
+
+def gateway_port(port: int) -> int:
+    """Return the port of customs' gateway for a replica on `port`: 20 above it; 0, a free one, beside 0."""
+    return port + 20 if port else 0
 
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]

@@ -34,6 +34,8 @@ class Settings:
 
     return_message_delay: float = 0.2
     """From a customs declaration to its return message."""
+    mutual_tls: bool = False
+    """Whether customs takes declarations over TLS only, from those who show a certificate."""
     declaration_lifetime: float = 3600.0
     chat_delay: float = 0.2
     """Until an agent greets or answers, or joins a video call."""

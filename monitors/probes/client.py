@@ -103,12 +103,13 @@ async def _perform(action: Action, journey: Journey, browser: _Browser) -> Resum
 
 def session_of(tls: Tls, family: socket.AddressFamily, track: Track) -> aiohttp.ClientSession:
     """Return what one run connects with; whoever asks for it closes it."""
+    connector = _Connector(tls, family, track)
     return aiohttp.ClientSession(
-        connector=_Connector(tls, family, track),
+        connector=connector,
         cookie_jar=aiohttp.CookieJar(unsafe=True),  # unsafe: keeps the cookies of hosts that are IP addresses
         headers={"User-Agent": USER_AGENT},
         timeout=_NO_TIMEOUT,
-        middlewares=(stay_put, _no_second_attempt),
+        middlewares=(stay_put, connector.send_once),
         trust_env=False,
     )
 
@@ -134,6 +135,9 @@ class _Connector(aiohttp.TCPConnector):
             ssl=context_of(tls),
         )
         self._track = track
+        self._opened: aiohttp.connector.Connection | None = None
+        self._gone: asyncio.Future[None] | None = None
+        self._end: BaseException | None = None
 
     async def connect(
         self,
@@ -145,7 +149,42 @@ class _Connector(aiohttp.TCPConnector):
         self._track.enter("connect")
         connection = await super().connect(req, traces, timeout)
         self._track.enter("first_byte")
+        self._watch(connection)
         return connection
+
+    def _watch(self, connection: aiohttp.connector.Connection) -> None:
+        """Keep what ends the connection, whatever is said of it later."""
+
+        def note(gone: asyncio.Future[None]) -> None:
+            self._end = None if gone.cancelled() else gone.exception()
+
+        protocol = connection.protocol
+        assert protocol is not None
+        self._opened, self._gone, self._end = connection, protocol.closed, protocol.exception()
+        if self._gone is not None:
+            self._gone.add_done_callback(note)
+
+    async def send_once(
+        self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Send a request, and not again in secret where the server drops the connection."""
+        try:
+            return await send(request)
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+            raise _Dropped("connection lost before the answer") from await self._cause(error)
+
+    async def _cause(self, error: aiohttp.ClientError) -> BaseException:
+        """Return what closed the connection if that came before the request could be sent, else the error itself.
+
+        In TLS 1.3 a server judges our certificate when the handshake is over for us: its alert may be that quick.
+        """
+        opened, gone = self._opened, self._gone
+        if opened is not None and gone is not None and (opened.transport is None or opened.transport.is_closing()):
+            await asyncio.wait([gone])
+            await asyncio.sleep(0)  # its callback comes a turn of the loop later
+        return self._end or error
 
 
 @cache
@@ -158,15 +197,6 @@ def context_of(tls: Tls) -> ssl.SSLContext:
 
 class _Dropped(aiohttp.ClientConnectionError):
     """The server dropped the connection; not the error that aiohttp would answer with a second attempt."""
-
-
-async def _no_second_attempt(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    try:
-        return await send(request)
-    except aiohttp.ClientConnectorError:
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise _Dropped("connection lost before the answer") from error
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ import aiohttp
 from aiohttp.http_exceptions import ContentLengthError, TransferEncodingError
 
 from journeys import JourneyFailed, Reason
+from journeys.reasons import explain_tls
 from monitors.probes.outcome import Undecided
 from monitors.verdict import Cause
 
@@ -34,8 +35,8 @@ def explain(error: BaseException) -> Reason | Cause | None:
     """Return why a request got no usable answer, or None for an error that no target can cause (a bug of the probe)."""
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return explain_lookup(error.os_error)
-    if any(isinstance(link, ssl.SSLError) for link in _chain(error)):
-        return Reason.TLS_FAILED
+    if (failed := _tls_error(error)) is not None:
+        return explain_tls(failed)
     for link in _chain(error):
         if isinstance(link, OSError) and (found := _explain_os(link)) is not None:
             return found
@@ -51,7 +52,7 @@ def explain(error: BaseException) -> Reason | Cause | None:
 def explain_connection(error: OSError) -> Reason | Cause:
     """Return why a TLS connection was not made."""
     if isinstance(error, ssl.SSLError):
-        return Reason.TLS_FAILED
+        return explain_tls(error)
     return _explain_os(error) or Reason.CONNECTION_REFUSED
 
 
@@ -66,6 +67,8 @@ def detail_of(error: BaseException) -> str:
         return getattr(error.certificate_error, "verify_message", type(error).__name__)
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"{error.host}:{error.port}: {in_words(error.os_error)}"
+    if (failed := _tls_error(error)) is not None:
+        return in_words(failed)
     return type(error.__cause__ or error).__name__
 
 
@@ -83,6 +86,10 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     while link is not None:
         yield link
         link = link.os_error if isinstance(link, aiohttp.ClientConnectorError) else link.__cause__
+
+
+def _tls_error(error: BaseException) -> ssl.SSLError | None:
+    return next((link for link in _chain(error) if isinstance(link, ssl.SSLError)), None)
 
 
 def own_trouble(error: OSError) -> Cause | None:

@@ -26,7 +26,7 @@ from monitors.probes.outcome import Memory, Target, Track
 from monitors.probes.reasons import PAGE
 
 SUBMIT, RETURN = "submit", "return"
-REASONS = (*PAGE, Reason.RETURN_MESSAGE_MISSING)
+REASONS = (*PAGE, Reason.CLIENT_CERTIFICATE_REFUSED, Reason.RETURN_MESSAGE_MISSING)
 
 PATIENCE = 0.9
 """Part of the timeout that is waited at most, so that a missing return message is reported as one."""

@@ -47,6 +47,7 @@ _EVENT_BYTES = 1 << 18
 _TROUBLES = {
     Reason.NAME_NOT_RESOLVED: Trouble.NAME_NOT_RESOLVED,
     Reason.TLS_FAILED: Trouble.TLS,
+    Reason.CLIENT_CERTIFICATE_REFUSED: Trouble.TLS,
     Reason.CONNECTION_REFUSED: Trouble.REFUSED,
     Reason.TIMEOUT: Trouble.SILENT,
 }

@@ -36,6 +36,9 @@ REASONS: Mapping[Reason, Text] = {
     Reason.TLS_FAILED: Text(
         "no secure connection: handshake or certificate", "geen beveiligde verbinding: handshake of certificaat"
     ),
+    Reason.CLIENT_CERTIFICATE_REFUSED: Text(
+        "the certificate that we show is not accepted", "het certificaat dat wij tonen wordt niet aanvaard"
+    ),
     Reason.TIMEOUT: Text("no answer in time", "geen antwoord binnen de tijd"),
     Reason.TOO_SLOW: Text("answers, but too slowly", "antwoordt, maar te traag"),
     Reason.BROKEN_RESPONSE: Text("the answer is broken", "het antwoord is niet leesbaar"),
