@@ -437,6 +437,29 @@ def test_only_the_monitor_that_keeps_the_messages_takes_them(ledger: Path, confi
     assert notice("publish", file, "--by", "J. Jansen", "--yes", *where).exit_code == 0
 
 
+def test_no_command_works_on_the_ledger_of_another_monitor(ledger: Path, config: Path, tmp_path: Path) -> None:
+    """What it would say is due, and what it would draft or deliver, is not known there: exit code 2, and who knows."""
+    where = ["--ledger", ledger, "--config", config]
+    case = json.loads(notice("due", "--json", *where).stdout)[0]["case"]
+    channels(config)
+    file = drafted(ledger, config, tmp_path)
+    assert notice("publish", file, "--by", "J. Jansen", "--yes", *where).exit_code == 0
+    site = sorted(path.name for path in (tmp_path / "site").rglob("*"))
+    channels(config, kept_by="amsterdam")
+    out = tmp_path / "not-here.yaml"
+    for order in (["due"], ["due", "--json"], ["draft", case, "--out", out], ["deliver", "1"]):
+        result = notice(*order, *where)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert f"{ledger} is the ledger of 'local'; use that of 'amsterdam', which keeps the messages" in result.stderr
+    assert not out.exists()
+    assert sorted(path.name for path in (tmp_path / "site").rglob("*")) == site
+    assert notice("list", "--ledger", ledger).exit_code == 0  # what is in an archive is in that archive
+    assert notice("due", "--env", "staging", *where).exit_code == 1  # there nobody is named
+    channels(config, kept_by="local")
+    assert notice("due", *where).exit_code == 1
+    assert notice("due", "--env", "nowhere", *where).exit_code == 2
+
+
 def test_a_configuration_that_is_wrong_is_wrong_use(ledger: Path, tmp_path: Path) -> None:
     """Exit code 1 of `notice due` says that something is overdue, and nothing else."""
     assert notice("due", "--ledger", ledger, "--config", tmp_path / "none").exit_code == 2
