@@ -18,7 +18,7 @@ from monitors.record.ledger_windows import WindowRevision
 from monitors.verdict import Pass, Run, Window
 from monitors.windows.calendars import FOREVER, AnnouncedWindow, announced_by_file, classify
 
-DAY = 86_400.0
+MINUTE, DAY = 60.0, 86_400.0
 HORIZON = 400 * DAY
 """Seconds ahead for which windows are announced: a year and the notice of ten working days."""
 CALENDAR = "calendar"
@@ -49,12 +49,18 @@ def announce(ledger: Ledger, configuration: Configuration, now: float) -> None:
 
 
 def _note_hours(ledger: Ledger, configuration: Configuration, known: Iterable[WindowRevision], now: float) -> None:
-    """Note the service hours that are not those noted last; a system of which none are noted was always open."""
+    """Note the service hours that are not those noted last; a system of which none are noted was always open.
+
+    A minute has the class of its first second. So the hours of a system that was never watched hold from the start of
+    this minute, or its first runs would count as those of an open line; what was watched keeps the hours it had then.
+    """
+    watched = {system for system, _ in ledger.states()}
     noted = sorted(each.window for each in known if each.window.kind == "hours" and not each.withdrawn)
     before = {system: window.summary for window in noted for system in window.systems}
     for name, system in configuration.systems.items():
         if system.service_hours != before.get(name, ALWAYS):
-            window = AnnouncedWindow(now, FOREVER, f"hours-{name}-{now:.0f}", "hours", (name,), system.service_hours)
+            start = now if name in watched else now // MINUTE * MINUTE
+            window = AnnouncedWindow(start, FOREVER, f"hours-{name}-{now:.0f}", "hours", (name,), system.service_hours)
             ledger.add_window(window, now, by=ESTATE, why="service_hours of the estate")
 
 

@@ -12,6 +12,7 @@ import pytest
 from config import Configuration
 from config.hours import ALWAYS
 from journeys import Reason
+from monitors.availability.timeline import timeline
 from monitors.record.ledger import Ledger
 from monitors.verdict import Fail, Pass, Run, Verdict, Window
 from monitors.windows.announcements import Timekeeper, announce
@@ -187,6 +188,25 @@ def test_service_hours_are_noted_when_they_change(ledger: Ledger, calendars: Cal
         (START + 3 * HOUR, "Mo-Fr 08:00-20:00"),
         (START + 4 * HOUR, "24/7"),
     ]
+
+
+def test_the_first_minute_of_a_closed_line_is_closed(ledger: Ledger, calendars: Calendars) -> None:
+    """A monitor that starts within a minute, and is right away told no, does not count it; what was watched stays."""
+    systems = {
+        name: calendars.configuration.systems[name].model_copy(update={"service_hours": "Mo-Fr 08:00-17:00"})
+        for name in ("website", "callback")
+    }
+    configuration = replace(calendars.configuration, systems=systems)
+    ledger.record([Run("callback", "callback-request", START + 5, 0.1, Pass())])
+    announce(ledger, configuration, START + 20)
+    opening = configuration.opening("website")
+    minute, windows = int(START // 60), ledger.windows()
+    found = {
+        name: timeline(minute, minute + 2, [each for each in windows if name in each.systems], opening, lambda _: None)
+        for name in systems
+    }
+    assert found["website"] == [(minute, minute + 2, Window.CLOSED)]
+    assert found["callback"] == [(minute, minute + 1, Window.NONE), (minute + 1, minute + 2, Window.CLOSED)]
 
 
 def test_outside_service_hours_it_is_closed(ledger: Ledger, calendars: Calendars) -> None:
