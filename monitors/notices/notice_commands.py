@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
@@ -311,4 +312,12 @@ def deliver(
 
 def _row(row: Mapping[str, Any]) -> str:
     state = "OVERDUE" if row["overdue"] else "foreseen" if row["foreseen"] else "due"
-    return f"{state:<9} {row['rule']:<4} {row['kind']:<18} by {row['deadline']}  {row['case']}"
+    return f"{state:<9} {row['rule']:<4} {row['kind']:<18} by {_by(row['deadline'])}  {row['case']}"
+
+
+def _by(deadline: str) -> str:
+    """Return a deadline for people: midnight ends the day before, and reads as a day later where it begins the next."""
+    at = datetime.fromisoformat(deadline)
+    if at.hour == at.minute == 0:
+        return (at - timedelta(days=1)).isoformat(timespec="minutes").replace("T00:00", "T24:00")
+    return deadline

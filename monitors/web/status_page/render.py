@@ -172,8 +172,8 @@ class _Text:
         notes = {Window.OVERRUN: "overruns", Window.AFTERMATH: "repair"}
         return self._w.phrase(notes[system.window]) if system.window in notes else ""
 
-    def moment(self, at: datetime) -> str:
-        return self._w.moment(at, self._page.at)
+    def moment(self, at: datetime, *, deadline: bool = False) -> str:
+        return self._w.moment(at, self._page.at, deadline=deadline)
 
     def share(self, ratio: float | None, digits: int = 3) -> str:
         """Return a ratio as a percentage that stays on one line."""

@@ -267,16 +267,18 @@ class Words:
         """Return a phrase of the page with its values filled in."""
         return self.say(PHRASES[name]).format(**values)
 
-    def moment(self, at: datetime, now: datetime) -> str:
+    def moment(self, at: datetime, now: datetime, *, deadline: bool = False) -> str:
         """Write a moment as briefly as it is clear: 14:03 today, Mon 2 Mar 14:03 in this year."""
+        at, clock = _by_the_clock(at, deadline=deadline)
         if at.date() == now.date():
-            return format_time(at, "HH:mm", locale=self.language)
-        pattern = "EEE d MMM HH:mm" if at.year == now.year else "d MMM y HH:mm"
+            return format_time(at, clock, locale=self.language)
+        pattern = f"EEE d MMM {clock}" if at.year == now.year else f"d MMM y {clock}"
         return format_datetime(at, pattern, locale=self.language)
 
-    def full(self, at: datetime) -> str:
-        """Write a moment in full: Monday 2 March 2026 at 14:03."""
-        return format_datetime(at, "EEEE d MMMM y, HH:mm", locale=self.language)
+    def full(self, at: datetime, *, deadline: bool = False) -> str:
+        """Write a moment in full: Monday 2 March 2026, 14:03."""
+        at, clock = _by_the_clock(at, deadline=deadline)
+        return format_datetime(at, f"EEEE d MMMM y, {clock}", locale=self.language)
 
     def day(self, day: date) -> str:
         """Write a day: Mon 2 Mar."""
@@ -311,6 +313,16 @@ class Words:
     def number(self, text: str) -> str:
         """Write a decimal number as this language does."""
         return text.replace(".", ",") if self.language == "nl" else text
+
+
+def _by_the_clock(at: datetime, *, deadline: bool) -> tuple[datetime, str]:
+    """Return the day to name, and the pattern of the time.
+
+    A deadline at midnight ends a day: Mon 16 Nov 24:00, for Tue 17 Nov 00:00 is easily read as a day later.
+    """
+    if deadline and at.hour == at.minute == 0:
+        return at - timedelta(days=1), "kk:mm"  # a clock from 01 to 24
+    return at, "HH:mm"
 
 
 def negotiate(wanted: str | None, accept: str) -> Language:

@@ -22,6 +22,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from config.hours import ZONE
+from monitors.notices.notice_commands import _row
 from monitors.record.ledger import Ledger, Schedule
 from monitors.verdict import Pass
 from monitors.windows.calendars import AnnouncedWindow
@@ -94,6 +95,21 @@ def refused(file: Path, *where: object, **change: Any) -> str:
 def local(seconds: float) -> str:
     """Write the moment that is so many seconds from now."""
     return (datetime.fromtimestamp(NOW, ZONE) + timedelta(seconds=seconds)).isoformat(timespec="minutes")
+
+
+@pytest.mark.parametrize(
+    ("deadline", "shown"),
+    [
+        ("2026-11-17T00:00+01:00", "2026-11-16T24:00+01:00"),
+        ("2027-01-01T00:00+01:00", "2026-12-31T24:00+01:00"),
+        ("2026-11-17T00:01+01:00", "2026-11-17T00:01+01:00"),
+        ("2026-11-17T12:00+01:00", "2026-11-17T12:00+01:00"),
+    ],
+)
+def test_a_deadline_at_midnight_ends_the_day_before(deadline: str, shown: str) -> None:
+    """In the lines for people; a machine gets the moment as it is."""
+    row = {"overdue": False, "foreseen": False, "rule": "N1", "kind": "planned", "deadline": deadline, "case": "x"}
+    assert f" by {shown}  x" in _row(row)
 
 
 def test_due_names_what_is_owed_and_until_when(ledger: Path, config: Path) -> None:

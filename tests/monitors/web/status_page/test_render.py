@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from datetime import timedelta
 from html.parser import HTMLParser
 from itertools import pairwise
 from typing import Any
@@ -17,7 +18,7 @@ from monitors.verdict import Window
 from monitors.web.status_page.render import Choice, css, headers, render
 from monitors.web.status_page.strip import shapes
 from monitors.web.status_page.view import Day, Level, Page, State, view
-from monitors.web.status_page.words import LANGUAGES, Language
+from monitors.web.status_page.words import LANGUAGES, Language, Words
 from tests.monitors.web.status_page import sample
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -65,6 +66,18 @@ def page(configuration: Configuration) -> Page:
 @pytest.fixture(scope="module", params=LANGUAGES)
 def parsed(request: pytest.FixtureRequest, page: Page) -> Parsed:
     return Parsed(render(page, Choice(request.param, days="digid-app")))
+
+
+def test_a_deadline_at_midnight_is_that_of_the_day_before(page: Page) -> None:
+    """On the page and in its title; for machines it is the moment that it is."""
+    due = page.notices[0]
+    midnight = (page.at + timedelta(days=3)).replace(hour=0, minute=0, second=0, microsecond=0)
+    late = page.model_copy(update={"notices": (due.model_copy(update={"deadline": midnight}),)})
+    shown = Parsed(render(late, Choice("nl"))).all("time")
+    [(attributes, text)] = [each for each in shown if each[0]["datetime"] == midnight.isoformat()]
+    day = midnight - timedelta(days=1)
+    assert text == f"{Words('nl').day(day)} 24:00"
+    assert str(attributes["title"]).endswith(f" {day.year}, 24:00")
 
 
 def test_landmarks_and_language(parsed: Parsed) -> None:

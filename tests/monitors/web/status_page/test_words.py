@@ -109,6 +109,21 @@ def test_moments_are_as_brief_as_they_are_clear() -> None:
     assert Words("en").full(NOW) == "Wednesday 11 March 2026, 14:32"
 
 
+def test_a_deadline_at_midnight_ends_the_day_before() -> None:
+    """Nobody takes Thu 12 Mar 00:00 for a day later: 24:00, today or on a day; any other moment begins its day."""
+    english, dutch = Words("en"), Words("nl")
+    midnight = NOW.replace(hour=0, minute=0) + timedelta(days=1)
+    assert english.moment(midnight, NOW) == "Thu 12 Mar 00:00"
+    assert english.moment(midnight, NOW, deadline=True) == "24:00"
+    assert dutch.moment(midnight + timedelta(days=5), NOW, deadline=True) == "ma 16 mrt 24:00"
+    assert english.moment(midnight - timedelta(days=1), NOW, deadline=True) == "Tue 10 Mar 24:00"
+    assert english.full(midnight, deadline=True) == "Wednesday 11 March 2026, 24:00"
+    assert english.moment(midnight.replace(month=1, day=1), NOW, deadline=True) == "31 Dec 2025 24:00"
+    for minutes in (1, 59, 60, 720):
+        at = midnight + timedelta(minutes=minutes)
+        assert english.moment(at, NOW, deadline=True) == english.moment(at, NOW)
+
+
 def test_a_period_over_midnight_names_both_days() -> None:
     """Within a day the second is left out."""
     english = Words("en")
