@@ -29,7 +29,13 @@ class Exit(IntEnum):
 
 
 ConfigOption = Annotated[
-    Path, typer.Option("--config", help="Folder with estate/, campaigns/ and environments/.", metavar="DIR")
+    Path,
+    typer.Option(
+        "--config",
+        help="Folder with estate/, campaigns/ and environments/.",
+        metavar="DIR",
+        envvar="PIEKWACHT_CONFIG",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a machine.")]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from config.commands import ConfigOption, Exit, JsonOption, choose, load_or_exit
+from monitors.record.ledger_commands import DEFAULT_LEDGER, LEDGER_VARIABLE
 
 if TYPE_CHECKING:
     import socket
@@ -39,9 +40,9 @@ EnvironmentOption = Annotated[str, typer.Option("--env", help="The environment t
 @app.command()
 def run(
     env: EnvironmentOption = "local",
-    ledger: Annotated[Path, typer.Option(help="The file of record; made when missing.", metavar="FILE")] = Path(
-        "data/ledger.sqlite"
-    ),
+    ledger: Annotated[
+        Path, typer.Option(help="The file of record; made when missing.", metavar="FILE", envvar=LEDGER_VARIABLE)
+    ] = DEFAULT_LEDGER,
     listen: Annotated[str, typer.Option(help="Where to serve /metrics.", metavar="HOST:PORT")] = "127.0.0.1:9464",
     vantage: Annotated[str, typer.Option(help="Where this monitor measures from; fixed for a ledger.")] = "local",
     web_config: Annotated[
@@ -59,9 +60,10 @@ def run(
     Prints one line whenever a probe says something new. SIGHUP, or POST to
     /-/reload, reads configuration and calendars again; what cannot be used
     changes nothing. Details of runs (/probe, /probes) and reloads are for
-    this machine only, unless --web-config names users. Examples:
-        piekwacht monitor run --env local --ledger data/ledger.sqlite
-        piekwacht monitor run --env staging --listen 0.0.0.0:9464 --web-config web.yml
+    this machine only, unless --web-config names users.
+    Examples:
+      piekwacht monitor run --env local --ledger data/ledger.sqlite
+      piekwacht monitor run --env staging --vantage utrecht --web-config web.yml
     """
     from monitors.log import Log
 
@@ -96,9 +98,11 @@ def once(
     """Run every probe once, all at the same time, and print what each found. Nothing is recorded.
 
     \b
-    Exits with 0 if all pass, 1 if any fails, 3 if some could not tell and none failed. Examples:
-        piekwacht monitor once --env local
-        piekwacht monitor once --env staging --probe login-app --json
+    Exit code: 0 all pass, 1 some fail, 2 wrong use, 3 none fails and some cannot
+    tell.
+    Examples:
+      piekwacht monitor once --env local
+      piekwacht monitor once --env staging --probe login-app --json
     """
     import uvloop
 

@@ -22,9 +22,9 @@ from monitors.availability.periods import Period, Unit, calendar
 from monitors.availability.report import Report, report
 from monitors.availability.view import as_csv, as_data, as_tables, notes, rules
 from monitors.record.ledger import Ledger, LedgerError
+from monitors.record.ledger_commands import DEFAULT_LEDGER, LEDGER_VARIABLE
 from monitors.windows.window_commands import known_moment
 
-DEFAULT_LEDGER = Path("data/ledger.sqlite")
 DEFAULT_PERIOD = "30d"
 TABLE_WIDTH, TEXT_WIDTH = 150, 120
 """Characters of a line that goes to a file or another program, and of a line of text."""
@@ -42,7 +42,11 @@ class By(StrEnum):
 def availability(
     ledger: Annotated[
         list[Path] | None,
-        typer.Option(help=f"A monitor's ledger; several are merged. Default: {DEFAULT_LEDGER}.", metavar="FILE"),
+        typer.Option(
+            help=f"A monitor's ledger; several are merged. Default: {DEFAULT_LEDGER}.",
+            metavar="FILE",
+            envvar=LEDGER_VARIABLE,
+        ),
     ] = None,
     year: Annotated[str | None, typer.Option(help="A calendar year: 2026.", metavar="YEAR")] = None,
     quarter: Annotated[str | None, typer.Option(help="A quarter: 2026-Q1.", metavar="QUARTER")] = None,
@@ -66,7 +70,8 @@ def availability(
 ) -> None:
     """Print each system's availability with and without planned time, its coverage, and what is left of its budget.
 
-    Days, months, quarters and years are those of Europe/Amsterdam. docs/availability.md says how figures are computed.
+    Days, months, quarters and years are those of Europe/Amsterdam.
+    docs/availability.md says how figures are computed.
 
     \b
     Exit code:
@@ -80,7 +85,7 @@ def availability(
       piekwacht availability --last 30d
       piekwacht availability --year 2026 --by month
       piekwacht availability --quarter 2026-Q1 --as-known-on 2026-04-15 --json
-      piekwacht availability --month 2026-03 --ledger ams.sqlite --ledger utr.sqlite --ledger gro.sqlite
+      piekwacht availability --year 2026 --ledger ams.sqlite --ledger utr.sqlite
     """
     configuration = load_or_exit(config, code=Exit.USAGE)
     for name in system or []:
