@@ -15,14 +15,20 @@ from config.commands import ConfigOption, Exit, choose, load_or_exit
 def demo(
     seconds: Annotated[float, typer.Option(min=30, max=3600, help="How long the demo takes, roughly.")] = 90,
     keep: Annotated[bool, typer.Option("--keep", help="No story: keep everything running until Ctrl-C.")] = False,
-    out: Annotated[Path, typer.Option(help="Folder for everything the demo writes.")] = Path("build/demo"),
+    out: Annotated[Path, typer.Option(help="Folder for everything the demo writes.", metavar="DIR")] = Path(
+        "build/demo"
+    ),
     config: ConfigOption = Path("config"),
 ) -> None:
     """Show Piekwacht on this machine: load, probes, a fault, and what it costs.
 
-    Exit code 0 if every probe passed at first, the fault was detected and cleared, the load kept its schedule, and
-    availability fell by what the fault should cost; otherwise 1; 3 if it was stopped. Talks to 127.0.0.1 only. The
-    folder is the demo's own: a folder with other files in it is refused, and nothing outside is touched.
+    \b
+    Talks to 127.0.0.1 only. The folder is the demo's own: one with other files in
+    it is refused, and nothing outside is touched. Exit code:
+      0 every probe passed at first, the fault was seen and its end too, the load
+        kept its schedule, and availability fell by what the fault should cost
+      1 one of these is not so
+      3 it was stopped
 
     \b
     Examples:
@@ -70,14 +76,21 @@ def stack(
     interval: Annotated[float, typer.Option(min=1, max=300, help="Seconds between runs, scrapes, evaluations.")] = 15,
     call_interval: Annotated[float, typer.Option(min=5, max=3600, help="Seconds between calls of a probe.")] = 20,
     history: Annotated[float, typer.Option(min=0, max=864_000, help="Seconds of passing runs before.")] = 86_400,
-    out: Annotated[Path, typer.Option(help="Folder for everything that is written.")] = Path("build/stack"),
+    out: Annotated[Path, typer.Option(help="Folder for everything that is written.", metavar="DIR")] = Path(
+        "build/stack"
+    ),
     config: ConfigOption = Path("config"),
 ) -> None:
     """Show an alert travel: replica, monitor, Prometheus, Alertmanager and a receiver of pages on this machine.
 
-    Without a fault everything runs on its usual port until Ctrl-C, and each delivered message is printed. With a fault
-    it is switched on, and the time to the delivered page is printed, hop by hop; exit code 0 if the page came in time,
-    otherwise 1; 3 if it was stopped. Needs Debian's prometheus and prometheus-alertmanager. Talks to 127.0.0.1 only.
+    \b
+    Without a fault everything runs on its usual port until Ctrl-C, and each
+    delivered message is printed. With a fault it is switched on, and the time to
+    the delivered page is printed, hop by hop. Needs Debian's prometheus and
+    prometheus-alertmanager. Talks to 127.0.0.1 only. Exit code:
+      0 the page came in time
+      1 it did not
+      3 it was stopped
 
     \b
     Examples:

@@ -50,7 +50,10 @@ ThinkOption = Annotated[
 ]
 ProcessesOption = Annotated[int, typer.Option(min=1, max=256, help="Generator processes on this machine.")]
 OutOption = Annotated[
-    Path, typer.Option(help="Folder for summary.json, summary.md, junit.xml and report.html; each run replaces them.")
+    Path,
+    typer.Option(
+        help="Folder for summary.json, summary.md, junit.xml and report.html; each run replaces them.", metavar="DIR"
+    ),
 ]
 ListenOption = Annotated[
     str | None,
@@ -122,15 +125,24 @@ def run_command(
 ) -> None:
     """Replay a part of a campaign in an open model: everyone comes in time, whatever the system does.
 
-    Exit code 0: thresholds met; 1: missed; 3: the generator could not keep its schedule, so the figures are worthless.
-    What --push and --annotate could not tell is said on standard error; it does not change the exit code.
+    \b
+    Exit code:
+      0 thresholds met
+      1 missed
+      2 wrong use, or too few test accounts: nothing was sent
+      3 the measurement is invalid: the generator could not keep its schedule, a
+        worker was lost, test accounts ran out, or Ctrl-C
+    What --push and --annotate could not tell is said on standard error; it does
+    not change the exit code.
 
     \b
     Example: three hours of the morning in three minutes, with 2 % of the people
-      piekwacht load run aangifte-2023-03-01 --from 07:00 --to 10:00 --compress 60 --scale 0.02
+      piekwacht load run aangifte-2023-03-01 --from 07:00 --to 10:00 \\
+        --compress 60 --scale 0.02
     \b
     Example: would a test have found the limit of March 2023? (docs/incidents.md)
-      piekwacht load run march-2023-rehearsal --from 07:00 --to 10:30 --compress 100 --scale 0.003 --think 0.05
+      piekwacht load run march-2023-rehearsal --from 07:00 --to 10:30 \\
+        --compress 100 --scale 0.003 --think 0.05
     """
     plan = plan_or_exit(
         config,
@@ -199,8 +211,9 @@ def worker_command(
     """Work for the run of a master, on this or another machine; may join in the middle. Needs no configuration.
 
     \b
-    Example: two workers on another machine
-      piekwacht load worker --master 10.0.0.5:5557 & piekwacht load worker --master 10.0.0.5:5557
+    Exit code: 0 the run is over, 3 the master is gone or refuses this worker.
+    Example: on another machine, once for each core
+      piekwacht load worker --master 10.0.0.5:5557
     """
     from loadtests.workers import work
 
@@ -234,6 +247,13 @@ def smoke_command(
     as_json: JsonOption = False,
 ) -> None:
     """Run every journey for a minute: the release manager's gate.
+
+    \b
+    Exit code:
+      0 release
+      1 do not: thresholds were missed
+      2 wrong use
+      3 measure again: the generator was too busy, or the run was interrupted
 
     \b
     Example: stop a pipeline unless staging holds

@@ -44,7 +44,9 @@ def run(
         Path, typer.Option(help="The file of record; made when missing.", metavar="FILE", envvar=LEDGER_VARIABLE)
     ] = DEFAULT_LEDGER,
     listen: Annotated[str, typer.Option(help="Where to serve /metrics.", metavar="HOST:PORT")] = "127.0.0.1:9464",
-    vantage: Annotated[str, typer.Option(help="Where this monitor measures from; fixed for a ledger.")] = "local",
+    vantage: Annotated[
+        str, typer.Option(help="Where this monitor measures from; fixed for a ledger.", metavar="NAME")
+    ] = "local",
     web_config: Annotated[
         Path | None,
         typer.Option(

@@ -34,7 +34,8 @@ def run(
 ) -> None:
     """Run the replica until Ctrl-C.
 
-    Its phone lines answer on this machine only: by the carrier on the port 10 above, at the platform on the next.
+    Its phone lines answer on this machine only: by the carrier on the port 10
+    above, at the platform on the next.
 
     \b
     Example:

@@ -24,7 +24,12 @@ app = typer.Typer(
 
 @app.command("list")
 def show() -> None:
-    """List the incidents that can be replayed."""
+    """List the incidents that can be replayed.
+
+    \b
+    Example:
+      piekwacht incident list
+    """
     from demo.incidents.script import names, script
 
     for name in names():
@@ -40,7 +45,9 @@ def replay(
             min=60, max=7200, help="How long it takes; longer where probes need it (default: as its script says)."
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for everything that is written.")] = Path("build/incident"),
+    out: Annotated[Path, typer.Option(help="Folder for everything that is written.", metavar="DIR")] = Path(
+        "build/incident"
+    ),
     config: ConfigOption = Path("config"),
     as_json: JsonOption = False,
 ) -> None:

@@ -1,7 +1,8 @@
-"""The variables of the environment, of every command."""
+"""`--help` and the variables of the environment, of every command."""
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ from typer.testing import CliRunner
 from monitors.record.ledger import Ledger
 from piekwacht import app
 from tests.conftest import ROOT
+
+WIDTH = 78
+"""Characters of a line of help in a terminal of 80 columns."""
 
 VARIABLES = {"--config": "PIEKWACHT_CONFIG", "--ledger": "PIEKWACHT_LEDGER"}
 
@@ -33,6 +37,18 @@ COMMANDS = dict(leaves(get_command(app)))
 @pytest.fixture(params=sorted(COMMANDS))
 def command(request: pytest.FixtureRequest) -> Any:
     return COMMANDS[request.param]
+
+
+def test_the_help_of_every_command_fits_a_terminal(command: Any) -> None:
+    """A first paragraph is filled by typer; lines of the others stay as they are, so none may be longer."""
+    _, *others = inspect.cleandoc(command.help).split("\n\n")
+    assert [line for part in others for line in part.splitlines() if len(line) > WIDTH] == []
+
+
+def test_the_help_of_every_command_has_an_example(command: Any) -> None:
+    """It begins with the command as it is given."""
+    words = next(words for words, each in COMMANDS.items() if each is command)
+    assert f"piekwacht {words}" in command.help
 
 
 def test_every_path_can_come_from_the_environment(command: Any) -> None:
