@@ -144,10 +144,14 @@ def picture(page: Path, theme: str) -> Path:
     """Take a picture of a page, as tall as the page says it is, with few colours: NAME-WIDTH-THEME.png beside it."""
     found = re.search(r"<body style=\"width: (\d+)px; height: (\d+)px", page.read_text(encoding="utf-8"))
     assert found, f"{page} does not say how large it is"
-    target = page.with_name(f"{page.stem}-{theme}.png")
+    return shoot(page, page.with_name(f"{page.stem}-{theme}.png"), int(found[1]), int(found[2]), theme)
+
+
+def shoot(page: Path, target: Path, width: int, height: int, theme: str = "") -> Path:
+    """Take a picture of the upper left corner of a page, so large in pixels, with few colours."""
     with tempfile.TemporaryDirectory() as folder:
         shot = Path(folder) / "shot.png"
-        _browse(page, theme, f"--screenshot={shot}", f"--window-size={found[1]},{found[2]}")
+        _browse(page, theme, f"--screenshot={shot}", f"--window-size={width},{height}")
         fewer = [_program("pngquant"), *PNGQUANT, f"--output={target}", COLOURS, str(shot)]
         subprocess.run(fewer, check=True, capture_output=True, timeout=LONG)
     return target
