@@ -182,7 +182,7 @@ def _peak(row: WaitingRoomRow) -> str:
 
 def _all_times(summary: Summary) -> Table:
     table = _table("", "p50", "p95", "p99", "max", left={0})
-    table.add_row("response time, from the intended start", *_times(summary.response))
+    table.add_row("response time, from intended start", *_times(summary.response))
     table.add_row("start lateness of the generator", *_times(summary.lateness))
     requests, rate = wording.number(summary.requests), wording.number(summary.requests_per_second)
     table.caption = Text(f"{requests} requests, {rate} a second, in {wording.duration(summary.seconds)}")
@@ -221,7 +221,7 @@ def _connections(summary: Summary) -> Table:
 
 def _table(*headers: str, left: set[int]) -> Table:
     columns = (
-        Column(name, justify="left" if index in left else "right", no_wrap=not index)
+        Column(name, justify="left" if index in left else "right", no_wrap=not index or index not in left)
         for index, name in enumerate(headers)
     )
     return Table(*columns, box=None, header_style="dim", caption_justify="left", padding=(0, 2, 0, 0))
