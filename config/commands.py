@@ -57,6 +57,15 @@ def choose(kind: str, name: str, known: Collection[str]) -> None:
         raise typer.Exit(Exit.USAGE)
 
 
+def name_and_value(parameter: str) -> tuple[str, str]:
+    """Split NAME=VALUE; exit with 2 if it is anything else."""
+    name, sign, value = parameter.partition("=")
+    if not (name and sign):
+        typer.echo(f"'{parameter}' is not NAME=VALUE", err=True)
+        raise typer.Exit(Exit.USAGE)
+    return name, value
+
+
 Check = Callable[[Configuration], list[Problem]]
 """What another room has to say about a configuration whose YAML is valid."""
 

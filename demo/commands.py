@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from config.commands import ConfigOption, Exit, choose, load_or_exit
+from config.commands import ConfigOption, Exit, choose, load_or_exit, name_and_value
 
 
 def demo(
@@ -110,7 +110,7 @@ def stack(
 
     configuration = load_or_exit(config, journeys.known_journeys)
     choose("environment", ENVIRONMENT, configuration.environments)
-    wanted = Fault(fault, dict(_pair(each) for each in parameters or []))
+    wanted = Fault(fault, dict(name_and_value(each) for each in parameters or []))
     pace = Pace(interval, call_interval, history)
     end_like_ctrl_c()
     try:
@@ -128,15 +128,6 @@ def stack(
             typer.echo("Stopped.", err=True)
         raise typer.Exit(Exit.INVALID if fault else Exit.GOOD) from None
     raise typer.Exit(Exit.GOOD if good else Exit.NO)
-
-
-def _pair(parameter: str) -> tuple[str, str]:
-    """Split NAME=VALUE; exit with 2 if it is anything else."""
-    name, sign, value = parameter.partition("=")
-    if not (name and sign):
-        typer.echo(f"'{parameter}' is not NAME=VALUE", err=True)
-        raise typer.Exit(Exit.USAGE)
-    return name, value
 
 
 def end_like_ctrl_c() -> None:
