@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic_core import PydanticCustomError
@@ -19,11 +19,12 @@ from config import Configuration
 from config.commands import ConfigOption, Exit, JsonOption, choose, load_or_exit
 from config.fields import parse_duration
 from monitors.availability.periods import Period, Unit, calendar
-from monitors.availability.report import Report, report
-from monitors.availability.view import as_csv, as_data, as_tables, notes, rules
-from monitors.record.ledger import Ledger, LedgerError
 from monitors.record.ledger_commands import DEFAULT_LEDGER, LEDGER_VARIABLE
 from monitors.windows.window_commands import known_moment
+
+if TYPE_CHECKING:
+    from monitors.availability.report import Report
+    from monitors.record.ledger import Ledger
 
 DEFAULT_PERIOD = "30d"
 TABLE_WIDTH, TEXT_WIDTH = 150, 120
@@ -87,6 +88,8 @@ def availability(
       piekwacht availability --quarter 2026-Q1 --as-known-on 2026-04-15 --json
       piekwacht availability --year 2026 --ledger ams.sqlite --ledger utr.sqlite
     """
+    from monitors.availability.view import as_csv, as_data
+
     configuration = load_or_exit(config, code=Exit.USAGE)
     for name in system or []:
         choose("system", name, configuration.systems)
@@ -118,6 +121,9 @@ def _gather(
     systems: Sequence[str] | None,
 ) -> Report:
     """Open the ledgers and make the report, or exit with 2."""
+    from monitors.availability.report import report
+    from monitors.record.ledger import Ledger, LedgerError
+
     try:
         with ExitStack() as stack:
             ledgers = [stack.enter_context(Ledger.open(path, read_only=True)) for path in paths]
@@ -131,6 +137,8 @@ def _gather(
 
 def _refuse_twins(ledgers: Sequence[Ledger]) -> None:
     """Raise `LedgerError` where two ledgers are of one vantage point: it would vote twice."""
+    from monitors.record.ledger import LedgerError
+
     seen: dict[str, Path] = {}
     for each in ledgers:
         if each.vantage in seen:
@@ -184,6 +192,8 @@ def _moment(text: str, option: str) -> float:
 
 def _print(report: Report) -> None:
     from rich.console import Console
+
+    from monitors.availability.view import as_tables, notes, rules
 
     console = Console()
     if not console.is_terminal:
