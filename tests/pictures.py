@@ -71,6 +71,8 @@ ZONE = ZoneInfo("Europe/Amsterdam")
 
 CHOSEN = ("overview-1280-light", "login-1280-light", "phone-1280-light", "campaign-1280-light")
 """The pictures for README and docs."""
+OVERVIEW = 1800
+"""Pixels from the top that the README shows of the overview: down to the state of each system."""
 
 CHROMIUM = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
@@ -166,7 +168,8 @@ def _browse(page: Path, theme: str, *options: str) -> str:
 
 
 def choose(pictures: Path, docs: Path) -> None:
-    """Copy the chosen pictures to the docs."""
+    """Copy the chosen pictures to the docs, of the overview its upper part."""
+    shoot(pictures / "overview-1280.html", pictures / f"{CHOSEN[0]}.png", 1280, OVERVIEW, "light")
     for name in CHOSEN:
         source, target = pictures / f"{name}.png", docs / f"dashboard-{name.partition('-')[0]}.png"
         if source.stat().st_size > LARGEST:
