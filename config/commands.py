@@ -66,6 +66,19 @@ def name_and_value(parameter: str) -> tuple[str, str]:
     return name, value
 
 
+def address_or_exit(option: str, text: str) -> tuple[str, int]:
+    """Return host and port of HOST:PORT, an IPv6 address without its brackets; exit with 2 if it is anything else.
+
+    The host must be there: left out it would mean every address of the machine.
+    """
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isdecimal() or int(port) > 65_535:
+        typer.echo(f"{option} takes HOST:PORT, such as 127.0.0.1:9464, not '{text}'", err=True)
+        raise typer.Exit(Exit.USAGE)
+    return host, int(port)
+
+
 Check = Callable[[Configuration], list[Problem]]
 """What another room has to say about a configuration whose YAML is valid."""
 

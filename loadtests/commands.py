@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from config.commands import ConfigOption, Exit, JsonOption
+from config.commands import ConfigOption, Exit, JsonOption, address_or_exit
 from config.fields import parse_base_url
 from config.files import publish
 from config.thresholds import Abort
@@ -167,7 +167,7 @@ def run_command(
     if master and processes > 1:
         typer.echo("--processes starts workers on this machine, --master waits for others: use one of them", err=True)
         raise typer.Exit(Exit.USAGE)
-    workers, address = (expect_workers, _address(bind)) if master else (processes, None)
+    workers, address = (expect_workers, address_or_exit("--bind", bind)) if master else (processes, None)
     _finish(
         plan,
         processes=workers,
@@ -217,7 +217,7 @@ def worker_command(
     """
     from loadtests.workers import work
 
-    host, port = _address(master)
+    host, port = address_or_exit("--master", master)
 
     def say(text: str) -> None:
         if not quiet:
@@ -286,7 +286,7 @@ def _finish(
         warm_up = plan.campaign.thresholds.warm_up
         _refuse(f"the warm-up of {warm_up:g} s leaves nothing of a run of {plan.duration:g} s to be judged")
     rules = _rules(plan, abort)
-    address = _address(listen) if listen else None
+    address = address_or_exit("--listen", listen) if listen else None
     announcer = _announcer(plan, push, annotate)
     announcer.begin()
     try:
@@ -344,11 +344,3 @@ def _url(option: str, text: str) -> str:
 def _refuse(reason: str) -> NoReturn:
     typer.echo(reason, err=True)
     raise typer.Exit(Exit.USAGE)
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, separator, port = text.rpartition(":")
-    if not separator or not port.isdigit() or int(port) > 65_535:
-        typer.echo(f"'{text}' is not HOST:PORT, such as 127.0.0.1:9465", err=True)
-        raise typer.Exit(Exit.USAGE)
-    return host.strip("[]"), int(port)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from config.commands import ConfigOption, Exit, JsonOption, choose, load_or_exit
+from config.commands import ConfigOption, Exit, JsonOption, address_or_exit, choose, load_or_exit
 from monitors.record.ledger_commands import DEFAULT_LEDGER, LEDGER_VARIABLE
 
 if TYPE_CHECKING:
@@ -144,14 +144,10 @@ def _bind(listen: str) -> socket.socket:
 
     from monitors.probes.errors import in_words
 
-    host, _, port = listen.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        typer.echo(f"--listen takes HOST:PORT, such as 127.0.0.1:9464, not '{listen}'", err=True)
-        raise typer.Exit(Exit.USAGE)
+    address = address_or_exit("--listen", listen)
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, int(port)), family=family)
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        return socket.create_server(address, family=family)
     except OSError as error:
         typer.echo(f"Cannot listen on {listen}: {in_words(error)}", err=True)
         raise typer.Exit(Exit.USAGE) from None
