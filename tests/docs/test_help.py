@@ -46,9 +46,14 @@ def test_the_help_of_every_command_fits_a_terminal(command: Any) -> None:
 
 
 def test_the_help_of_every_command_has_an_example(command: Any) -> None:
-    """It begins with the command as it is given."""
+    """It begins with the command as it is given, and stands there whole at 80 columns."""
     words = next(words for words, each in COMMANDS.items() if each is command)
-    assert f"piekwacht {words}" in command.help
+    result = CliRunner().invoke(app, [*words.split(), "--help"], env={"COLUMNS": "80"})
+    examples = [line.strip() for line in command.help.splitlines() if f"piekwacht {words}" in line]
+    shown = [line.strip() for line in result.stdout.splitlines()]
+    assert result.exit_code == 0
+    assert examples
+    assert set(examples) <= set(shown)
 
 
 def test_every_path_can_come_from_the_environment(command: Any) -> None:
