@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -39,8 +40,6 @@ def demo(
 
     import journeys
     from demo.checks import HIT_PROBE, HIT_SYSTEM
-    from demo.folder import FolderError
-    from demo.processes import ChildFailedError
     from demo.running import keep_running
     from demo.stage import CAMPAIGN, ENVIRONMENT
     from demo.story import tell
@@ -51,21 +50,10 @@ def demo(
     if not keep:
         choose("system", HIT_SYSTEM, configuration.systems)
         choose("probe", HIT_PROBE, configuration.systems[HIT_SYSTEM].probes)
-    end_like_ctrl_c()
-    try:
+    with ending(Exit.GOOD if keep else Exit.INVALID):
         if keep:
             keep_running(configuration, out, Console())
         good = tell(configuration, out, seconds, Console())
-    except (FolderError, ChildFailedError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(Exit.USAGE if isinstance(error, FolderError) else Exit.NO) from None
-    except OSError as error:
-        typer.echo(f"The demo cannot go on: {error}", err=True)
-        raise typer.Exit(Exit.NO) from None
-    except KeyboardInterrupt:
-        with suppress(OSError):  # the terminal may be what is gone
-            typer.echo("Stopped.", err=True)
-        raise typer.Exit(Exit.GOOD if keep else Exit.INVALID) from None
     raise typer.Exit(Exit.GOOD if good else Exit.NO)
 
 
@@ -101,10 +89,7 @@ def stack(
     from rich.console import Console
 
     import journeys
-    from demo.alerting import MissingPackageError
-    from demo.folder import FolderError
-    from demo.measure import Fault, UnknownFaultError, measure
-    from demo.processes import ChildFailedError
+    from demo.measure import Fault, measure
     from demo.stack import Pace, keep_watching
     from demo.stage import ENVIRONMENT
 
@@ -112,22 +97,37 @@ def stack(
     choose("environment", ENVIRONMENT, configuration.environments)
     wanted = Fault(fault, dict(name_and_value(each) for each in parameters or []))
     pace = Pace(interval, call_interval, history)
-    end_like_ctrl_c()
-    try:
+    with ending(Exit.INVALID if fault else Exit.GOOD):
         if not fault:
             keep_watching(configuration, out, pace, Console())
         good = measure(configuration, out, pace, wanted, within, Console())
+    raise typer.Exit(Exit.GOOD if good else Exit.NO)
+
+
+@contextmanager
+def ending(stopped: Exit) -> Iterator[None]:
+    """Turn what ends a demo before its time into one line and an exit code: `stopped` after Ctrl-C or SIGTERM."""
+    from demo.alerting import MissingPackageError
+    from demo.folder import FolderError
+    from demo.measure import UnknownFaultError
+    from demo.processes import ChildFailedError
+
+    end_like_ctrl_c()
+    try:
+        yield
     except (FolderError, MissingPackageError, UnknownFaultError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(Exit.USAGE) from None
-    except (ChildFailedError, OSError) as error:
-        typer.echo(str(error) if isinstance(error, ChildFailedError) else f"The stack cannot go on: {error}", err=True)
+    except ChildFailedError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(Exit.NO) from None
+    except OSError as error:
+        typer.echo(f"It cannot go on: {error}", err=True)
         raise typer.Exit(Exit.NO) from None
     except KeyboardInterrupt:
         with suppress(OSError):  # the terminal may be what is gone
             typer.echo("Stopped.", err=True)
-        raise typer.Exit(Exit.INVALID if fault else Exit.GOOD) from None
-    raise typer.Exit(Exit.GOOD if good else Exit.NO)
+        raise typer.Exit(stopped) from None
 
 
 def end_like_ctrl_c() -> None:
