@@ -4,6 +4,9 @@ A replica, a monitor and a load run under a real Prometheus for some minutes; me
 something to be seen. Every dashboard is drawn with Grafana's own components, as far as npm has them, in two widths,
 light and dark, into build/pictures (index.html shows all); a few go into docs/pictures. Needs npm, and Debian's
 `prometheus`, `chromium` and `pngquant`.
+
+`python -m tests.pictures PAGE PICTURE` takes that of one page, such as build/load/report.html or
+build/incident/post-mortem.html.
 """
 
 from __future__ import annotations
@@ -73,6 +76,8 @@ CHOSEN = ("overview-1280-light", "login-1280-light", "phone-1280-light", "campai
 """The pictures for README and docs."""
 OVERVIEW = 1800
 """Pixels from the top that the README shows of the overview: down to the state of each system."""
+PAGE = (1280, 1640)
+"""Of the picture of one page, in pixels: a screen or two from its top."""
 
 CHROMIUM = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
@@ -183,7 +188,11 @@ def _program(name: str) -> str:
 
 
 def main() -> None:
-    """Write build/pictures, and some of them into docs/pictures/dashboard-NAME.png."""
+    """Write build/pictures, and some of them into docs/pictures/dashboard-NAME.png; or the picture of one page."""
+    if sys.argv[1:]:
+        page, target = map(Path, sys.argv[1:])
+        shoot(page, target, *PAGE)
+        return
     out = ROOT / "build" / "pictures"
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
