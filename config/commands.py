@@ -29,7 +29,13 @@ class Exit(IntEnum):
 
 
 ConfigOption = Annotated[
-    Path, typer.Option("--config", help="Folder with estate/, campaigns/ and environments/.", metavar="DIR")
+    Path,
+    typer.Option(
+        "--config",
+        help="Folder with estate/, campaigns/ and environments/.",
+        metavar="DIR",
+        envvar="PIEKWACHT_CONFIG",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a machine.")]
 
@@ -49,6 +55,28 @@ def choose(kind: str, name: str, known: Collection[str]) -> None:
     if name not in known:
         typer.echo(f"There is no {kind} '{name}'; there is: {', '.join(sorted(known))}", err=True)
         raise typer.Exit(Exit.USAGE)
+
+
+def name_and_value(parameter: str) -> tuple[str, str]:
+    """Split NAME=VALUE; exit with 2 if it is anything else."""
+    name, sign, value = parameter.partition("=")
+    if not (name and sign):
+        typer.echo(f"'{parameter}' is not NAME=VALUE", err=True)
+        raise typer.Exit(Exit.USAGE)
+    return name, value
+
+
+def address_or_exit(option: str, text: str) -> tuple[str, int]:
+    """Return host and port of HOST:PORT, an IPv6 address without its brackets; exit with 2 if it is anything else.
+
+    The host must be there: left out it would mean every address of the machine.
+    """
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isdecimal() or int(port) > 65_535:
+        typer.echo(f"{option} takes HOST:PORT, such as 127.0.0.1:9464, not '{text}'", err=True)
+        raise typer.Exit(Exit.USAGE)
+    return host, int(port)
 
 
 Check = Callable[[Configuration], list[Problem]]

@@ -88,12 +88,18 @@ def push(
 ) -> None:
     """Save every dashboard in a running Grafana, by its HTTP API, and say what changes.
 
-    Grafana is asked first, about everything: if it would refuse one, none is saved. Needs dashboards:read, create and
-    write, folders:read and create. Exit code 1: Grafana refuses; 3: no answer of a Grafana.
+    \b
+    Grafana is asked first, about everything: if it would refuse one, none is
+    saved. The token needs dashboards:read, dashboards:create, dashboards:write,
+    folders:read and folders:create. Exit code:
+      0 all are saved, or with --dry-run would be
+      1 Grafana refuses
+      3 no answer of a Grafana
 
     \b
     Example:
-      GRAFANA_TOKEN=... piekwacht dashboards push --url https://grafana.example --dry-run
+      export GRAFANA_TOKEN=...
+      piekwacht dashboards push --url https://grafana.example --dry-run
     """
     from config.grafana import Grafana, GrafanaError, read_token
     from dashboards.provisioning import dashboards
@@ -142,11 +148,15 @@ def preview(
 ) -> None:
     """Draw every dashboard from live data, without Grafana: one HTML page each, DIR/NAME.html.
 
-    Exit code 1: panels without data, or queries that Prometheus refuses, named on standard error; 3: no answer at all.
+    \b
+    Exit code:
+      0 every panel has data
+      1 some have none, or Prometheus refuses a query: named on standard error
+      3 no answer at all
 
     \b
     Example: the last quarter of an hour
-      piekwacht dashboards preview --prometheus http://127.0.0.1:9090 --last 15m --out build/previews
+      piekwacht dashboards preview --last 15m --out build/previews
     """
     from datetime import UTC, datetime
 

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import signal
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from config.commands import ConfigOption, Exit, choose, load_or_exit
+from config.commands import ConfigOption, Exit, choose, load_or_exit, name_and_value
 
 
 def demo(
     seconds: Annotated[float, typer.Option(min=30, max=3600, help="How long the demo takes, roughly.")] = 90,
     keep: Annotated[bool, typer.Option("--keep", help="No story: keep everything running until Ctrl-C.")] = False,
-    out: Annotated[Path, typer.Option(help="Folder for everything the demo writes.")] = Path("build/demo"),
+    out: Annotated[Path, typer.Option(help="Folder for everything the demo writes.", metavar="DIR")] = Path(
+        "build/demo"
+    ),
     config: ConfigOption = Path("config"),
 ) -> None:
     """Show Piekwacht on this machine: load, probes, a fault, and what it costs.
 
-    Exit code 0 if every probe passed at first, the fault was detected and cleared, the load kept its schedule, and
-    availability fell by what the fault should cost; otherwise 1; 3 if it was stopped. Talks to 127.0.0.1 only. The
-    folder is the demo's own: a folder with other files in it is refused, and nothing outside is touched.
+    \b
+    Talks to 127.0.0.1 only. The folder is the demo's own: one with other files in
+    it is refused, and nothing outside is touched. Exit code:
+      0 every probe passed at first, the fault was seen and its end too, the load
+        kept its schedule, and availability fell by what the fault should cost
+      1 one of these is not so
+      3 it was stopped
 
     \b
     Examples:
@@ -33,8 +40,6 @@ def demo(
 
     import journeys
     from demo.checks import HIT_PROBE, HIT_SYSTEM
-    from demo.folder import FolderError
-    from demo.processes import ChildFailedError
     from demo.running import keep_running
     from demo.stage import CAMPAIGN, ENVIRONMENT
     from demo.story import tell
@@ -45,21 +50,10 @@ def demo(
     if not keep:
         choose("system", HIT_SYSTEM, configuration.systems)
         choose("probe", HIT_PROBE, configuration.systems[HIT_SYSTEM].probes)
-    end_like_ctrl_c()
-    try:
+    with ending(Exit.GOOD if keep else Exit.INVALID):
         if keep:
             keep_running(configuration, out, Console())
         good = tell(configuration, out, seconds, Console())
-    except (FolderError, ChildFailedError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(Exit.USAGE if isinstance(error, FolderError) else Exit.NO) from None
-    except OSError as error:
-        typer.echo(f"The demo cannot go on: {error}", err=True)
-        raise typer.Exit(Exit.NO) from None
-    except KeyboardInterrupt:
-        with suppress(OSError):  # the terminal may be what is gone
-            typer.echo("Stopped.", err=True)
-        raise typer.Exit(Exit.GOOD if keep else Exit.INVALID) from None
     raise typer.Exit(Exit.GOOD if good else Exit.NO)
 
 
@@ -70,14 +64,21 @@ def stack(
     interval: Annotated[float, typer.Option(min=1, max=300, help="Seconds between runs, scrapes, evaluations.")] = 15,
     call_interval: Annotated[float, typer.Option(min=5, max=3600, help="Seconds between calls of a probe.")] = 20,
     history: Annotated[float, typer.Option(min=0, max=864_000, help="Seconds of passing runs before.")] = 86_400,
-    out: Annotated[Path, typer.Option(help="Folder for everything that is written.")] = Path("build/stack"),
+    out: Annotated[Path, typer.Option(help="Folder for everything that is written.", metavar="DIR")] = Path(
+        "build/stack"
+    ),
     config: ConfigOption = Path("config"),
 ) -> None:
     """Show an alert travel: replica, monitor, Prometheus, Alertmanager and a receiver of pages on this machine.
 
-    Without a fault everything runs on its usual port until Ctrl-C, and each delivered message is printed. With a fault
-    it is switched on, and the time to the delivered page is printed, hop by hop; exit code 0 if the page came in time,
-    otherwise 1; 3 if it was stopped. Needs Debian's prometheus and prometheus-alertmanager. Talks to 127.0.0.1 only.
+    \b
+    Without a fault everything runs on its usual port until Ctrl-C, and each
+    delivered message is printed. With a fault it is switched on, and the time to
+    the delivered page is printed, hop by hop. Needs Debian's prometheus and
+    prometheus-alertmanager. Talks to 127.0.0.1 only. Exit code:
+      0 the page came in time
+      1 it did not
+      3 it was stopped
 
     \b
     Examples:
@@ -88,42 +89,45 @@ def stack(
     from rich.console import Console
 
     import journeys
-    from demo.alerting import MissingPackageError
-    from demo.folder import FolderError
-    from demo.measure import Fault, UnknownFaultError, measure
-    from demo.processes import ChildFailedError
+    from demo.measure import Fault, measure
     from demo.stack import Pace, keep_watching
     from demo.stage import ENVIRONMENT
 
     configuration = load_or_exit(config, journeys.known_journeys)
     choose("environment", ENVIRONMENT, configuration.environments)
-    wanted = Fault(fault, dict(_pair(each) for each in parameters or []))
+    wanted = Fault(fault, dict(name_and_value(each) for each in parameters or []))
     pace = Pace(interval, call_interval, history)
-    end_like_ctrl_c()
-    try:
+    with ending(Exit.INVALID if fault else Exit.GOOD):
         if not fault:
             keep_watching(configuration, out, pace, Console())
         good = measure(configuration, out, pace, wanted, within, Console())
+    raise typer.Exit(Exit.GOOD if good else Exit.NO)
+
+
+@contextmanager
+def ending(stopped: Exit) -> Iterator[None]:
+    """Turn what ends a demo before its time into one line and an exit code: `stopped` after Ctrl-C or SIGTERM."""
+    from demo.alerting import MissingPackageError
+    from demo.folder import FolderError
+    from demo.measure import UnknownFaultError
+    from demo.processes import ChildFailedError
+
+    end_like_ctrl_c()
+    try:
+        yield
     except (FolderError, MissingPackageError, UnknownFaultError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(Exit.USAGE) from None
-    except (ChildFailedError, OSError) as error:
-        typer.echo(str(error) if isinstance(error, ChildFailedError) else f"The stack cannot go on: {error}", err=True)
+    except ChildFailedError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(Exit.NO) from None
+    except OSError as error:
+        typer.echo(f"It cannot go on: {error}", err=True)
         raise typer.Exit(Exit.NO) from None
     except KeyboardInterrupt:
         with suppress(OSError):  # the terminal may be what is gone
             typer.echo("Stopped.", err=True)
-        raise typer.Exit(Exit.INVALID if fault else Exit.GOOD) from None
-    raise typer.Exit(Exit.GOOD if good else Exit.NO)
-
-
-def _pair(parameter: str) -> tuple[str, str]:
-    """Split NAME=VALUE; exit with 2 if it is anything else."""
-    name, sign, value = parameter.partition("=")
-    if not (name and sign):
-        typer.echo(f"'{parameter}' is not NAME=VALUE", err=True)
-        raise typer.Exit(Exit.USAGE)
-    return name, value
+        raise typer.Exit(stopped) from None
 
 
 def end_like_ctrl_c() -> None:

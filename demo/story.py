@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from demo.checks import Check, Observed
 from demo.processes import Child, complete
 from demo.stage import CALL_INTERVAL, CAMPAIGN, ENVIRONMENT, Stage, stage
 from demo.watch import Change, Watch
+from monitors.availability.view import percent
 
 MORNING = ("07:00", "10:00")
 MORNING_SECONDS = 3 * 3600.0
@@ -87,7 +88,7 @@ def _healthy_start(scene: Stage, watch: Watch, probes: Collection[str], say: Say
     failing = wait_until_all_pass(watch, probes, check=scene.check)
     check = checks.at_start(failing, len(probes))
     if check.passed:
-        say(f"All {len(probes)} probes have run and pass: {', '.join(sorted(probes))}")
+        say(f"All {len(probes)} probes have run and pass")
     else:
         say(f"[bold red]{check.text}[/]")
     return check
@@ -193,12 +194,7 @@ def _show_end(
     console.print(
         f"  the load test [bold]{summary['outcome']}[/], as it should with such a fault: {reasons}", soft_wrap=True
     )
-    for row in accounts["systems"]:
-        figure = row["availability_excluding_planned"]
-        percentage = "no data" if figure is None else f"{figure:.3%}"
-        console.print(
-            f"  availability of {row['system']:<22} {percentage:>9}   objective {row['objective']:.1%}", highlight=False
-        )
+    console.print(f"  availability: {availability(accounts['systems'])}", highlight=False, soft_wrap=True)
     console.print("\nTo look further:", highlight=False)
     program, place = shlex.quote(sys.argv[0]), shlex.quote(str(folder))
     for command in (
@@ -208,3 +204,11 @@ def _show_end(
         "make up        # the same, running until Ctrl-C",
     ):
         console.print(f"  {command}", highlight=False, soft_wrap=True)
+
+
+def availability(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return one line: the figure of each system that lost something; how many lost nothing, or were never asked."""
+    figures = {row["system"]: row["availability_excluding_planned"] for row in rows}
+    lost = [f"{percent(figure)} of {system}" for system, figure in figures.items() if figure not in (None, 1.0)]
+    found = list(figures.values())
+    return ", ".join([*lost, f"{found.count(1.0)} systems at 100 %", f"{found.count(None)} without data"])

@@ -23,11 +23,13 @@ SAFE_RATE = 100.0
 
 
 def capacity_command(
-    journey: Annotated[str, typer.Option(help="Journey to be made, such as visit-website.")],
+    journey: Annotated[str, typer.Option(help="Journey to be made, such as visit-website.", metavar="NAME")],
     environment: EnvironmentOption = "local",
-    channel: Annotated[str, typer.Option(help="Channel that it comes through: web or app.")] = "web",
+    channel: Annotated[str, typer.Option(help="Channel that it comes through: web or app.", metavar="web|app")] = "web",
     objective: Annotated[float, typer.Option(min=50, max=100, help="Percent of the journeys that must pass.")] = 99.9,
-    p95: Annotated[str, typer.Option(help="Limit of the 95th percentile of the response times.")] = "2s",
+    p95: Annotated[
+        str, typer.Option(help="Limit of the 95th percentile of the response times.", metavar="DURATION")
+    ] = "2s",
     from_rate: Annotated[float, typer.Option(min=0.01, help="Journeys a second of the first hold.")] = 1.0,
     to_rate: Annotated[
         float | None,
@@ -64,7 +66,7 @@ def capacity_command(
         float | None, typer.Option(min=0.001, help="Expected journeys a second: is there enough?", show_default=False)
     ] = None,
     campaign: Annotated[
-        str | None, typer.Option(help="Take the forecast from the peak of this journey in a campaign.")
+        str | None, typer.Option(help="Take the forecast from the peak of this journey in a campaign.", metavar="NAME")
     ] = None,
     day: DayOption = None,
     think: Annotated[
@@ -76,21 +78,27 @@ def capacity_command(
     timeout: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds before a request is given up.")] = 30.0,
     seed: SeedOption = 1,
     processes: Annotated[int, typer.Option(min=1, max=256, help="Generator processes on this machine.")] = 1,
-    out: Annotated[Path, typer.Option(help="Folder for capacity.json and capacity.html.")] = Path("build/capacity"),
+    out: Annotated[Path, typer.Option(help="Folder for capacity.json and capacity.html.", metavar="DIR")] = Path(
+        "build/capacity"
+    ),
     config: ConfigOption = Path("config"),
     as_json: JsonOption = False,
 ) -> None:
     """Find the highest arrival rate of a journey that the system can sustain, and the headroom over a forecast.
 
-    The rate is doubled until a hold fails, then the bracket is halved, then both ends are tried again. A hold is broken
-    off as soon as it cannot pass any more, and nothing further is sent until the target is healthy again.
-
-    Exit code 0: found, and not below the forecast; 1: below the forecast, or even the first rate fails; 3: not found,
-    because the generator was the limit, the budget was spent, or the target did not recover (what is known is written).
+    \b
+    The rate is doubled until a hold fails, then the bracket is halved, then both
+    ends are tried again. A hold is broken off as soon as it cannot pass any more,
+    and nothing further is sent until the target is healthy again. Exit code:
+      0 found, and not below the forecast
+      1 below the forecast, or even the first rate fails
+      3 not found: the generator was the limit, the budget was spent, or the
+        target did not recover; what is known is written
 
     \b
     Example: can the website take the visitors of the first of March?
-      piekwacht load capacity --journey visit-website --objective 99.9 --p95 2s --campaign aangifte-2023-03-01
+      piekwacht load capacity --journey visit-website --p95 2s \\
+        --campaign aangifte-2023-03-01
     """
     import journeys
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from config.commands import ConfigOption, Exit, JsonOption
+from config.commands import ConfigOption, Exit, JsonOption, address_or_exit
 from config.fields import parse_base_url
 from config.files import publish
 from config.thresholds import Abort
@@ -50,7 +50,10 @@ ThinkOption = Annotated[
 ]
 ProcessesOption = Annotated[int, typer.Option(min=1, max=256, help="Generator processes on this machine.")]
 OutOption = Annotated[
-    Path, typer.Option(help="Folder for summary.json, summary.md, junit.xml and report.html; each run replaces them.")
+    Path,
+    typer.Option(
+        help="Folder for summary.json, summary.md, junit.xml and report.html; each run replaces them.", metavar="DIR"
+    ),
 ]
 ListenOption = Annotated[
     str | None,
@@ -122,15 +125,24 @@ def run_command(
 ) -> None:
     """Replay a part of a campaign in an open model: everyone comes in time, whatever the system does.
 
-    Exit code 0: thresholds met; 1: missed; 3: the generator could not keep its schedule, so the figures are worthless.
-    What --push and --annotate could not tell is said on standard error; it does not change the exit code.
+    \b
+    Exit code:
+      0 thresholds met
+      1 missed
+      2 wrong use, or too few test accounts: nothing was sent
+      3 the measurement is invalid: the generator could not keep its schedule, a
+        worker was lost, test accounts ran out, or Ctrl-C
+    What --push and --annotate could not tell is said on standard error; it does
+    not change the exit code.
 
     \b
     Example: three hours of the morning in three minutes, with 2 % of the people
-      piekwacht load run aangifte-2023-03-01 --from 07:00 --to 10:00 --compress 60 --scale 0.02
+      piekwacht load run aangifte-2023-03-01 --from 07:00 --to 10:00 \\
+        --compress 60 --scale 0.02
     \b
     Example: would a test have found the limit of March 2023? (docs/incidents.md)
-      piekwacht load run march-2023-rehearsal --from 07:00 --to 10:30 --compress 100 --scale 0.003 --think 0.05
+      piekwacht load run march-2023-rehearsal --from 07:00 --to 10:30 \\
+        --compress 100 --scale 0.003 --think 0.05
     """
     plan = plan_or_exit(
         config,
@@ -155,7 +167,7 @@ def run_command(
     if master and processes > 1:
         typer.echo("--processes starts workers on this machine, --master waits for others: use one of them", err=True)
         raise typer.Exit(Exit.USAGE)
-    workers, address = (expect_workers, _address(bind)) if master else (processes, None)
+    workers, address = (expect_workers, address_or_exit("--bind", bind)) if master else (processes, None)
     _finish(
         plan,
         processes=workers,
@@ -199,12 +211,13 @@ def worker_command(
     """Work for the run of a master, on this or another machine; may join in the middle. Needs no configuration.
 
     \b
-    Example: two workers on another machine
-      piekwacht load worker --master 10.0.0.5:5557 & piekwacht load worker --master 10.0.0.5:5557
+    Exit code: 0 the run is over, 3 the master is gone or refuses this worker.
+    Example: on another machine, once for each core
+      piekwacht load worker --master 10.0.0.5:5557
     """
     from loadtests.workers import work
 
-    host, port = _address(master)
+    host, port = address_or_exit("--master", master)
 
     def say(text: str) -> None:
         if not quiet:
@@ -234,6 +247,13 @@ def smoke_command(
     as_json: JsonOption = False,
 ) -> None:
     """Run every journey for a minute: the release manager's gate.
+
+    \b
+    Exit code:
+      0 release
+      1 do not: thresholds were missed
+      2 wrong use
+      3 measure again: the generator was too busy, or the run was interrupted
 
     \b
     Example: stop a pipeline unless staging holds
@@ -266,7 +286,7 @@ def _finish(
         warm_up = plan.campaign.thresholds.warm_up
         _refuse(f"the warm-up of {warm_up:g} s leaves nothing of a run of {plan.duration:g} s to be judged")
     rules = _rules(plan, abort)
-    address = _address(listen) if listen else None
+    address = address_or_exit("--listen", listen) if listen else None
     announcer = _announcer(plan, push, annotate)
     announcer.begin()
     try:
@@ -324,11 +344,3 @@ def _url(option: str, text: str) -> str:
 def _refuse(reason: str) -> NoReturn:
     typer.echo(reason, err=True)
     raise typer.Exit(Exit.USAGE)
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, separator, port = text.rpartition(":")
-    if not separator or not port.isdigit() or int(port) > 65_535:
-        typer.echo(f"'{text}' is not HOST:PORT, such as 127.0.0.1:9465", err=True)
-        raise typer.Exit(Exit.USAGE)
-    return host.strip("[]"), int(port)

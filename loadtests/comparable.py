@@ -61,12 +61,16 @@ def remarks(runs: Sequence[Summary], names: Sequence[str]) -> Iterator[str]:
         if run.outcome == "failed":
             yield f"the baseline {name} missed its own thresholds"
     yield from _unlike(runs, names, SETTING)
-    subjects = [
-        {row.journey for row in run.journeys} | {f"{row.journey}: {row.step}" for row in run.steps} for run in runs
-    ]
-    missing = set().union(*subjects) - subjects[0].intersection(*subjects)
-    if missing:
-        yield f"not in every run, so not compared: {', '.join(sorted(missing))}"
+    alone = _not_in_all([{row.journey for row in run.journeys} for run in runs])
+    steps = _not_in_all(
+        [{f"{row.journey}: {row.step}" for row in run.steps if row.journey not in alone} for run in runs]
+    )
+    if missing := sorted(alone | steps):
+        yield f"not in every run, so not compared: {', '.join(missing)}"
+
+
+def _not_in_all(found: Sequence[set[str]]) -> set[str]:
+    return set().union(*found) - found[0].intersection(*found)
 
 
 def _unlike(runs: Sequence[Summary], names: Sequence[str], facts: Facts) -> Iterator[str]:

@@ -45,16 +45,22 @@ def compare_command(
         bool, typer.Option("--force", help="Compare runs that are invalid or had other plans; warn.")
     ] = False,
     markdown: Annotated[
-        Path | None, typer.Option(help="Also write Markdown, for a comment of a pipeline, to this file.")
+        Path | None,
+        typer.Option(help="Also write Markdown, for a comment of a pipeline, to this file.", metavar="FILE"),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tell whether a run is slower, or fails more, than one or more baseline runs of the same plan.
 
-    Exit code 0: no regression; 1: a regression; 2: wrong use; 3: these runs cannot be compared.
+    \b
+    Exit code:
+      0 no regression
+      1 a regression
+      2 wrong use
+      3 these runs cannot be compared
 
     \b
-    Example: stop a pipeline when the candidate is slower than the last three releases
+    Example: stop a pipeline when this release is slower than the last three
       piekwacht load compare runs/1.7 runs/1.8 runs/1.9 results
     """
     from rich.console import Console

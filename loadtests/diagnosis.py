@@ -16,11 +16,10 @@ request, and no other, is reset for a share of the people throughout the run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from loadtests.contact import Contacts
+from loadtests.summary import ConnectionLimit
 
 FEWEST = 20
 """Connections refused, and requests on kept ones, of fewer of which chance decides."""
@@ -33,24 +32,6 @@ SOUND = 0.05
 
 CONTRAST = 10
 """How many times more often fresh connections are refused."""
-
-
-@dataclass(frozen=True)
-class ConnectionLimit:
-    """A limit as it was met, in the seconds with refusals: `seconds` of them, from second `first` on.
-
-    `refused` of the `fresh` connections tried, `broken` of the `kept` requests; `open` kept connections at a time
-    (median), and `rate` fresh connections tried a second.
-    """
-
-    first: int
-    seconds: int
-    refused: int
-    fresh: int
-    kept: int
-    broken: int
-    open: int
-    rate: float
 
 
 def connection_limit(contacts: Contacts) -> ConnectionLimit | None:

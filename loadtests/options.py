@@ -13,17 +13,20 @@ from config.commands import Exit, choose, load_or_exit
 if TYPE_CHECKING:
     from loadtests.plan import Plan
 
-CampaignArgument = Annotated[str, typer.Argument(help="Campaign of config/campaigns.")]
-EnvironmentOption = Annotated[str, typer.Option("--env", help="Environment of config/environments.")]
+CampaignArgument = Annotated[str, typer.Argument(help="Campaign of config/campaigns.", metavar="CAMPAIGN")]
+EnvironmentOption = Annotated[str, typer.Option("--env", help="Environment of config/environments.", metavar="NAME")]
 DayOption = Annotated[
-    str | None, typer.Option("--day", help="Day of the campaign, or a date of its season (default: its first day).")
+    str | None,
+    typer.Option("--day", help="Day of the campaign, or a date of its season (default: its first day).", metavar="DAY"),
 ]
 FromOption = Annotated[str, typer.Option("--from", help="First moment of the day, local time.", metavar="HH:MM")]
 ToOption = Annotated[str, typer.Option("--to", help="Last moment of the day, local time.", metavar="HH:MM")]
 CompressOption = Annotated[float, typer.Option(min=1, max=86_400, help="Replay so many times faster; see --keep.")]
 KeepOption = Annotated[
     str,
-    typer.Option(help="What --compress keeps: 'volume' (the rate rises) or 'rate' (fewer arrivals)."),
+    typer.Option(
+        help="What --compress keeps: 'volume' (the rate rises) or 'rate' (fewer arrivals).", metavar="volume|rate"
+    ),
 ]
 ScaleOption = Annotated[float, typer.Option(min=1e-9, max=1000, help="Multiply the number of arrivals.")]
 GrowthOption = Annotated[
@@ -31,7 +34,7 @@ GrowthOption = Annotated[
     typer.Option(help="Growth of a year: 1.1 for all, app-logins=1.64 for one stream.", metavar="[STREAM=]FACTOR"),
 ]
 YearsOption = Annotated[float, typer.Option(min=0, max=50, help="Years of --growth.")]
-SeedOption = Annotated[int, typer.Option(min=0, help="Seed: the same seed gives the same arrivals.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Of what is left to chance: the same seed draws the same.")]
 EvenOption = Annotated[bool, typer.Option("--even", help="Space arrivals evenly instead of by chance.")]
 
 

@@ -62,6 +62,7 @@ def page(template: str, **values: object) -> str:
         "duration": wording.duration,
         "share": wording.share,
         "size": wording.size,
+        "instant": wording.instant,
     }
     environment.globals |= {
         "nothing": wording.NOTHING,

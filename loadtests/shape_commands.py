@@ -47,7 +47,9 @@ def shape_command(
     years: YearsOption = 1.0,
     even: EvenOption = False,
     seed: SeedOption = 1,
-    out: Annotated[Path | None, typer.Option(help="Also write a page with a plot to this file.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write a page with a plot to this file.", metavar="FILE")
+    ] = None,
     config: ConfigOption = Path("config"),
     as_json: JsonOption = False,
 ) -> None:
@@ -56,7 +58,8 @@ def shape_command(
     \b
     Examples: a morning; one more year of the growth from 2022 to 2023
       piekwacht load shape aangifte-2023-03-01 --from 06:00 --to 12:00
-      piekwacht load shape aangifte-2023-03-01 --growth app-logins=1.636 --growth sms-logins=2.333
+      piekwacht load shape aangifte-2023-03-01 --growth app-logins=1.636 \\
+        --growth sms-logins=2.333
     """
     from rich.console import Console
 
@@ -87,7 +90,9 @@ def shape_command(
 
 def season_command(
     campaign: CampaignArgument,
-    season: Annotated[str | None, typer.Argument(help="Season of the campaign (default: its first).")] = None,
+    season: Annotated[
+        str | None, typer.Argument(help="Season of the campaign (default: its first).", metavar="SEASON")
+    ] = None,
     config: ConfigOption = Path("config"),
     as_json: JsonOption = False,
 ) -> None:
@@ -117,26 +122,39 @@ def season_command(
 
 
 def import_shape_command(
-    out: Annotated[Path, typer.Option(help="File to write, such as config/shapes/portal-2026.csv.")],
-    csv: Annotated[Path | None, typer.Option(help="Read a CSV file: time,count or start,seconds,count.")] = None,
-    access_log: Annotated[
-        list[Path] | None, typer.Option(help="Read an access log, plain or gzip; may be given several times.")
+    out: Annotated[Path, typer.Option(help="File to write, such as config/shapes/portal-2026.csv.", metavar="FILE")],
+    csv: Annotated[
+        Path | None, typer.Option(help="Read a CSV file: time,count or start,seconds,count.", metavar="FILE")
     ] = None,
-    form: Annotated[str, typer.Option("--format", help="Of the log: auto, common, combined or jsonl.")] = "auto",
+    access_log: Annotated[
+        list[Path] | None,
+        typer.Option(help="Read an access log, plain or gzip; may be given several times.", metavar="FILE"),
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--format", help="Of the log: auto, common, combined or jsonl.", metavar="FORMAT")
+    ] = "auto",
     path_regex: Annotated[
-        str | None, typer.Option(help="Count only lines whose request it is found in, such as '^GET /login'.")
+        str | None,
+        typer.Option(help="Count only lines whose request it is found in, such as '^GET /login'.", metavar="REGEX"),
     ] = None,
     prometheus: Annotated[str | None, typer.Option(help="Ask this Prometheus.", metavar="URL")] = None,
-    query: Annotated[str | None, typer.Option(help="A PromQL query, such as 'sum(rate(logins_total[5m]))'.")] = None,
+    query: Annotated[
+        str | None, typer.Option(help="A PromQL query, such as 'sum(rate(logins_total[5m]))'.", metavar="PROMQL")
+    ] = None,
     counter: Annotated[bool, typer.Option("--counter", help="The query gives counters that only rise.")] = False,
     rate: Annotated[bool, typer.Option("--rate", help="The query gives arrivals a second.")] = False,
     start: Annotated[str | None, typer.Option("--from", help="Begin of the period.", metavar="TIME")] = None,
     end: Annotated[str | None, typer.Option("--to", help="End of the period.", metavar="TIME")] = None,
-    zone: Annotated[str, typer.Option(help="Time zone of times without an offset.")] = "Europe/Amsterdam",
-    step: Annotated[str, typer.Option(help="Length of a slot of the shape.")] = "60s",
-    gaps: Annotated[str, typer.Option(help="What came in a gap: interpolate or zero.")] = "interpolate",
+    zone: Annotated[
+        str, typer.Option(help="Time zone of times without an offset.", metavar="ZONE")
+    ] = "Europe/Amsterdam",
+    step: Annotated[str, typer.Option(help="Length of a slot of the shape.", metavar="DURATION")] = "60s",
+    gaps: Annotated[
+        str, typer.Option(help="What came in a gap: interpolate or zero.", metavar="interpolate|zero")
+    ] = "interpolate",
     smooth: Annotated[
-        str | None, typer.Option(help="Smooth over so long, keeping its total (default: keep the noise).")
+        str | None,
+        typer.Option(help="Smooth over so long, keeping its total (default: keep the noise).", metavar="DURATION"),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -145,10 +163,11 @@ def import_shape_command(
     \b
     Examples:
       piekwacht load import-shape --csv visits.csv --out config/shapes/visits.csv
-      piekwacht load import-shape --access-log access.log.gz --path-regex '^GET /login' --smooth 5m \\
-        --out config/shapes/logins.csv
-      piekwacht load import-shape --prometheus http://127.0.0.1:9090 --query logins_total --counter \\
-        --from 2026-03-01T00:00 --to 2026-03-02T00:00 --out config/shapes/logins.csv
+      piekwacht load import-shape --access-log access.log.gz \\
+        --path-regex '^GET /login' --smooth 5m --out config/shapes/logins.csv
+      piekwacht load import-shape --prometheus http://127.0.0.1:9090 \\
+        --query logins_total --counter --from 2026-03-01T00:00 \\
+        --to 2026-03-02T00:00 --out config/shapes/logins.csv
     """
     from config.files import write_all
     from config.recording import as_text

@@ -29,6 +29,9 @@ ROWS = 12
 CLOCK_ROOM = 12
 """Characters that a time below the plot takes with the space around it."""
 
+WIDE = 100
+"""Columns of a terminal in which the table has room for a bar for each hour of a day."""
+
 POINTS = 240
 """Points of a curve, on the page and as data."""
 
@@ -112,7 +115,7 @@ def show(plan: Plan, console: Console) -> None:
     console.print()
     console.print(Text(_peak_text(plan)))
     console.print()
-    console.print(_kinds(plan))
+    console.print(_kinds(plan, console.width))
     console.print()
     for made in made_of(plan):
         console.print(Text(made))
@@ -214,20 +217,21 @@ def _clock_axis(plan: Plan, room: int, columns: int) -> list[str]:
     return ["".join(axis), "".join(times).rstrip()]
 
 
-def _kinds(plan: Plan) -> Table:
+def _kinds(plan: Plan, width: int) -> Table:
+    points = 24 if width >= WIDE else 12  # names and numbers come first
     table = Table(
-        Column("stream"),
-        Column("journey"),
-        Column("channel"),
-        Column("arrivals", justify="right"),
-        Column("share", justify="right"),
+        Column("stream", no_wrap=True),
+        Column("journey", no_wrap=True, min_width=max(len(kind.journey) for kind in plan.kinds)),
+        Column("channel", no_wrap=True),
+        Column("arrivals", justify="right", no_wrap=True, min_width=len("1,000,000")),
+        Column("share", justify="right", no_wrap=True, min_width=len("< 0.01 %")),
         Column("over time", no_wrap=True),
         box=None,
         header_style="dim",
         padding=(0, 2, 0, 0),
     )
     for kind, shape in zip(plan.kinds, plan.shapes, strict=True):
-        values = rates(shape, 24)
+        values = rates(shape, points)
         table.add_row(
             kind.stream,
             kind.journey,

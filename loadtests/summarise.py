@@ -174,7 +174,7 @@ def _connection_row(url: str, systems: list[str], contacts: Contacts) -> Connect
         kept=int(contacts.column("kept").sum()),
         broken=int(contacts.column("broken").sum()),
         open_max=int(contacts.column("most").max()),
-        limit=LimitFacts(**asdict(limit), sentence=in_words(limit, systems, list(refused))) if limit else None,
+        limit=LimitFacts(**limit.model_dump(), sentence=in_words(limit, systems, list(refused))) if limit else None,
     )
 
 

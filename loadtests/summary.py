@@ -167,11 +167,11 @@ class AttemptFacts(Strict):
     setbacks: list[FailureRow]
 
 
-class LimitFacts(Strict):
-    """A limit of connections that the refusals look like, in the seconds in which there were any.
+class ConnectionLimit(Strict):
+    """A limit of connections as it was met, in the seconds in which there were refusals.
 
     There are `seconds` of them, from `first` on. `refused` of the `fresh` connections tried, and `broken` of the `kept`
-    requests; about `open` connections were kept at a time, and `rate` fresh ones tried a second. `sentence` says it.
+    requests; about `open` connections were kept at a time (median), and `rate` fresh ones tried a second.
     """
 
     first: int
@@ -182,6 +182,15 @@ class LimitFacts(Strict):
     broken: int
     open: int
     rate: float
+
+
+class LimitFacts(ConnectionLimit):
+    """A limit of connections that the refusals look like, in the seconds in which there were any.
+
+    There are `seconds` of them, from `first` on. `refused` of the `fresh` connections tried, and `broken` of the `kept`
+    requests; about `open` connections were kept at a time, and `rate` fresh ones tried a second. `sentence` says it.
+    """
+
     sentence: str
 
 

@@ -150,7 +150,7 @@ def _attempts(summary: Summary) -> str:
 
 
 def _checks(summary: Summary) -> Table:
-    table = _table("", "threshold", "measured", "limit", left={0, 1})
+    table = _table("", "threshold", "measured", "limit", left={0, 1}, wraps=1)
     for check in summary.checks:
         sign, colour = SIGNS[check.result]
         measured = Text(wording.amount(check.measured, check.unit), "red" if check.result == "missed" else "")
@@ -182,7 +182,7 @@ def _peak(row: WaitingRoomRow) -> str:
 
 def _all_times(summary: Summary) -> Table:
     table = _table("", "p50", "p95", "p99", "max", left={0})
-    table.add_row("response time, from the intended start", *_times(summary.response))
+    table.add_row("response time, from intended start", *_times(summary.response))
     table.add_row("start lateness of the generator", *_times(summary.lateness))
     requests, rate = wording.number(summary.requests), wording.number(summary.requests_per_second)
     table.caption = Text(f"{requests} requests, {rate} a second, in {wording.duration(summary.seconds)}")
@@ -190,7 +190,7 @@ def _all_times(summary: Summary) -> Table:
 
 
 def _journeys(summary: Summary) -> Table:
-    table = _table("journey", "completed", "failed", "unfinished", "p50", "p95", "p99", left={0})
+    table = _table("journey", "completed", "failed", "unfinished", "p50", "p95", "p99", left={0}, wraps=0)
     for row in summary.journeys:
         counts = (wording.number(count) for count in (row.completed, row.failed, row.unfinished))
         p50, p95, p99, _ = _times(row.duration)
@@ -199,7 +199,7 @@ def _journeys(summary: Summary) -> Table:
 
 
 def _failures(summary: Summary) -> Table:
-    table = _table("reason", "failed", "journey", "step", "first seen as", left={0, 2, 3, 4})
+    table = _table("reason", "failed", "journey", "step", "first seen as", left={0, 2, 3, 4}, wraps=4)
     for row in summary.failures[:FAILURES_SHOWN]:
         texts: Iterable[Text] = (Text(row.journey), Text(row.step), Text(row.detail))
         table.add_row(Text(str(row.reason), "red"), wording.number(row.count), *texts)
@@ -210,7 +210,7 @@ def _failures(summary: Summary) -> Table:
 
 
 def _connections(summary: Summary) -> Table:
-    table = _table("new", "refused", "kept", "broken", "most open", "address of", left={5})
+    table = _table("new", "refused", "kept", "broken", "most open", "address of", left={5}, wraps=5)
     for row in summary.refusals:
         counts = (row.answered, sum(row.refused.values()), row.kept, row.broken, row.open_max)
         table.add_row(*(wording.number(count) for count in counts), Text(", ".join(row.systems)))
@@ -219,9 +219,10 @@ def _connections(summary: Summary) -> Table:
     return table
 
 
-def _table(*headers: str, left: set[int]) -> Table:
+def _table(*headers: str, left: set[int], wraps: int | None = None) -> Table:
+    """Return an empty table: names and numbers stay whole, and the column `wraps` gives way in a narrow terminal."""
     columns = (
-        Column(name, justify="left" if index in left else "right", no_wrap=not index)
+        Column(name, justify="left" if index in left else "right", no_wrap=index != wraps)
         for index, name in enumerate(headers)
     )
     return Table(*columns, box=None, header_style="dim", caption_justify="left", padding=(0, 2, 0, 0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from journeys import Passage
 from loadtests.verdict import Outcome, Unit
@@ -70,6 +70,11 @@ def span(first: datetime, last: datetime) -> str:
     """Write two moments, the date of the second only if it is another one: 1 March 2023 07:00 to 10:00."""
     date = f"{last:%-d %B %Y} " if last.date() != first.date() else ""
     return f"{first:%-d %B %Y} {clock(first)} to {date}{clock(last)}"
+
+
+def instant(moment: datetime) -> str:
+    """Write when something was done, wherever it is read: 22 November 2026 02:06:25 UTC."""
+    return f"{moment.astimezone(UTC):%-d %B %Y %H:%M:%S} UTC"
 
 
 def clock(moment: datetime) -> str:

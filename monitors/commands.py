@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from config.commands import ConfigOption, Exit, JsonOption, choose, load_or_exit
+from config.commands import ConfigOption, Exit, JsonOption, address_or_exit, choose, load_or_exit
+from monitors.record.ledger_commands import DEFAULT_LEDGER, LEDGER_VARIABLE
 
 if TYPE_CHECKING:
     import socket
@@ -39,11 +40,13 @@ EnvironmentOption = Annotated[str, typer.Option("--env", help="The environment t
 @app.command()
 def run(
     env: EnvironmentOption = "local",
-    ledger: Annotated[Path, typer.Option(help="The file of record; made when missing.", metavar="FILE")] = Path(
-        "data/ledger.sqlite"
-    ),
+    ledger: Annotated[
+        Path, typer.Option(help="The file of record; made when missing.", metavar="FILE", envvar=LEDGER_VARIABLE)
+    ] = DEFAULT_LEDGER,
     listen: Annotated[str, typer.Option(help="Where to serve /metrics.", metavar="HOST:PORT")] = "127.0.0.1:9464",
-    vantage: Annotated[str, typer.Option(help="Where this monitor measures from; fixed for a ledger.")] = "local",
+    vantage: Annotated[
+        str, typer.Option(help="Where this monitor measures from; fixed for a ledger.", metavar="NAME")
+    ] = "local",
     web_config: Annotated[
         Path | None,
         typer.Option(
@@ -59,9 +62,10 @@ def run(
     Prints one line whenever a probe says something new. SIGHUP, or POST to
     /-/reload, reads configuration and calendars again; what cannot be used
     changes nothing. Details of runs (/probe, /probes) and reloads are for
-    this machine only, unless --web-config names users. Examples:
-        piekwacht monitor run --env local --ledger data/ledger.sqlite
-        piekwacht monitor run --env staging --listen 0.0.0.0:9464 --web-config web.yml
+    this machine only, unless --web-config names users.
+    Examples:
+      piekwacht monitor run --env local --ledger data/ledger.sqlite
+      piekwacht monitor run --env staging --vantage utrecht --web-config web.yml
     """
     from monitors.log import Log
 
@@ -96,9 +100,11 @@ def once(
     """Run every probe once, all at the same time, and print what each found. Nothing is recorded.
 
     \b
-    Exits with 0 if all pass, 1 if any fails, 3 if some could not tell and none failed. Examples:
-        piekwacht monitor once --env local
-        piekwacht monitor once --env staging --probe login-app --json
+    Exit code: 0 all pass, 1 some fail, 2 wrong use, 3 none fails and some cannot
+    tell.
+    Examples:
+      piekwacht monitor once --env local
+      piekwacht monitor once --env staging --probe login-app --json
     """
     import uvloop
 
@@ -138,14 +144,10 @@ def _bind(listen: str) -> socket.socket:
 
     from monitors.probes.errors import in_words
 
-    host, _, port = listen.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        typer.echo(f"--listen takes HOST:PORT, such as 127.0.0.1:9464, not '{listen}'", err=True)
-        raise typer.Exit(Exit.USAGE)
+    address = address_or_exit("--listen", listen)
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, int(port)), family=family)
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        return socket.create_server(address, family=family)
     except OSError as error:
         typer.echo(f"Cannot listen on {listen}: {in_words(error)}", err=True)
         raise typer.Exit(Exit.USAGE) from None

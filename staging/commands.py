@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from config.commands import ConfigOption, Exit, JsonOption, load_or_exit
+from config.commands import ConfigOption, Exit, JsonOption, load_or_exit, name_and_value
 
 app = typer.Typer(no_args_is_help=True, help="The replica of the estate on this machine, with faults to switch.")
 fault_app = typer.Typer(no_args_is_help=True, help="Switch faults of a running replica on and off.")
@@ -45,7 +45,8 @@ def run(
 ) -> None:
     """Run the replica until Ctrl-C.
 
-    Its phone lines answer on this machine only: by the carrier on the port 10 above, at the platform on the next.
+    Its phone lines answer on this machine only: by the carrier on the port 10
+    above, at the platform on the next.
 
     \b
     Examples:
@@ -145,7 +146,7 @@ def switch_on(
       piekwacht staging fault on maintenance-page
       piekwacht staging fault on added-latency system=digid-app seconds=3
     """
-    given = dict(_pair(parameter) for parameter in parameters or [])
+    given = dict(name_and_value(parameter) for parameter in parameters or [])
     listing = _order("POST", url, "/admin/faults", {"fault": name, "parameters": given})
     _show_active(listing, as_json=as_json)
 
@@ -195,15 +196,6 @@ def _order(method: str, url: str, path: str, data: dict[str, Any] | None = None)
         typer.echo(refusal, err=True)
         raise typer.Exit(Exit.USAGE)
     return content
-
-
-def _pair(parameter: str) -> tuple[str, str]:
-    """Split NAME=VALUE; exit with 2 if it is anything else."""
-    name, sign, value = parameter.partition("=")
-    if not (name and sign):
-        typer.echo(f"'{parameter}' is not NAME=VALUE", err=True)
-        raise typer.Exit(Exit.USAGE)
-    return name, value
 
 
 def _show_active(listing: dict[str, Any], *, as_json: bool) -> None:

@@ -19,6 +19,10 @@ ROOT = Path(__file__).resolve().parent.parent
 # Started in the background, this process may be deaf to a terminal that hangs up, and so would be all it starts.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+# What a developer's shell says about files of its own is not for the tests.
+for variable in ("PIEKWACHT_CONFIG", "PIEKWACHT_LEDGER"):
+    os.environ.pop(variable, None)
+
 # Properties are about results, not about time: a busy machine must not fail them.
 settings.register_profile("piekwacht", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("piekwacht")

@@ -5,13 +5,12 @@ The journeys are walked on a replica, so that what is said about them is what th
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from config import Configuration, System
+from config import Configuration
 from dashboards.provisioning import dashboards
 from journeys import Action, Connect, Request, definitions
 from staging.app import Replica
@@ -50,7 +49,8 @@ Every system that must work, and what there is for it. This page is generated:
 
 - **Journeys** send requests to the system; load tests and probes walk the same ones.
 - **Probes** in bold measure its objective.
-- **In the replica** says where it is played, below which address or at which number, and what is kept there.
+- **In the replica** says where it is played, and below which address or at which number.
+- **Dashboards** are those about some systems only; {general} show every one.
 - **Load**: the campaigns that have one of its journeys. How their rates follow from published figures stands in
   [campaigns](campaigns.md).
 - **Faults** can be switched on with `piekwacht staging fault on`. Those of a system that it depends on hit it too.
@@ -90,7 +90,9 @@ def page(house: House) -> str:
     """Return the page as Markdown."""
     rows = [[*row(house, system).values()] for system in _order(house)]
     lines = [_line(COLUMNS), _line("---" for _ in COLUMNS), *(_line(cells) for cells in rows)]
-    return HEAD + "\n".join(lines) + "\n"
+    general = [board["title"] for board in house.boards.values() if _about(board) is None]
+    head = HEAD.format(general=", ".join(f"*{title}*" for title in general[:-1]) + f" and *{general[-1]}*")
+    return head + "\n".join(lines) + "\n"
 
 
 def row(house: House, system: str) -> dict[str, str]:
@@ -107,7 +109,7 @@ def row(house: House, system: str) -> dict[str, str]:
         _names(house.journeys.get(system, [])) or instead[0],
         ", ".join(f"**{name}**" if name in known.objective.measured_by else name for name in known.probes),
         house.played.get(system, ""),
-        ", ".join(_boards(house, system, known)),
+        _names(_boards(house, system)),
         _names(house.campaigns.get(system, [])) or instead[1],
         "; ".join(filter(None, [_names(_faults(system)), _names(known.depends_on, "those of ")])),
     )
@@ -163,40 +165,30 @@ def _noting(walking: Generator[Action, Any, None], systems: set[str]) -> Generat
 
 
 def _played() -> dict[str, str]:
-    """Return, by system, the files that play it, where it is found, and what they keep."""
+    """Return, by system, the files that play it, and where it is found."""
     found: dict[str, dict[str, None]] = {}
     for service in Replica().services:
         for route in service.routes():
-            said = f"`{_file(type(service))}`, {PREFIXES[route.system]}: {_first_line(type(service))}"
-            found.setdefault(route.system, {})[said] = None
-    played = {system: " ".join(said) for system, said in found.items()}
-    phone = Replica().lines
-    return played | {
-        name: f"`{_file(type(phone))}`, {line.number}: {_first_line(type(phone))}" for name, line in LINES.items()
-    }
+            found.setdefault(route.system, {})[f"`{_file(type(service))}`, {PREFIXES[route.system]}"] = None
+    lines = _file(type(Replica().lines))
+    played = {system: " and ".join(places) for system, places in found.items()}
+    return played | {name: f"`{lines}`, {line.number}" for name, line in LINES.items()}
 
 
 def _file(kind: type) -> str:
     return kind.__module__.replace(".", "/") + ".py"
 
 
-def _first_line(kind: type) -> str:
-    return (inspect.getdoc(kind) or "").splitlines()[0]
+def _boards(house: House, system: str) -> list[str]:
+    """Return the titles of the dashboards about some systems that have this one among them."""
+    return [board["title"] for board in house.boards.values() if system in (_about(board) or ())]
 
 
-def _boards(house: House, system: str, known: System) -> list[str]:
-    """Return the titles of the dashboards that show a system: by its name, by one of its probes, or under load."""
-    shown = []
-    for name, board in house.boards.items():
-        variables = {each["name"]: each.get("allValue") or ".*" for each in board["templating"]["list"]}
-        by_probe = any(re.fullmatch(variables.get("probe", ""), probe) for probe in known.probes)
-        if (
-            re.fullmatch(variables.get("system", ""), system)
-            or by_probe
-            or (name == "campaign" and house.campaigns[system])
-        ):
-            shown.append(board["title"])
-    return shown
+def _about(board: Mapping[str, Any]) -> list[str] | None:
+    """Return the systems that a dashboard lets one choose from; None: all of them."""
+    (query,) = [each["query"]["query"] for each in board["templating"]["list"] if each["name"] == "system"]
+    named = re.search(r'system=~"([^"]+)"', query)
+    return named[1].split("|") if named else None
 
 
 def _faults(system: str) -> list[str]:

@@ -4,6 +4,9 @@ A replica, a monitor and a load run under a real Prometheus for some minutes; me
 something to be seen. Every dashboard is drawn with Grafana's own components, as far as npm has them, in two widths,
 light and dark, into build/pictures (index.html shows all); a few go into docs/pictures. Needs npm, and Debian's
 `prometheus`, `chromium` and `pngquant`.
+
+`python -m tests.pictures PAGE PICTURE` takes that of one page, such as build/load/report.html or
+build/incident/post-mortem.html.
 """
 
 from __future__ import annotations
@@ -71,6 +74,10 @@ ZONE = ZoneInfo("Europe/Amsterdam")
 
 CHOSEN = ("overview-1280-light", "login-1280-light", "phone-1280-light", "campaign-1280-light")
 """The pictures for README and docs."""
+OVERVIEW = 1800
+"""Pixels from the top that the README shows of the overview: down to the state of each system."""
+PAGE = (1280, 1640)
+"""Of the picture of one page, in pixels: a screen or two from its top."""
 
 CHROMIUM = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
@@ -144,10 +151,14 @@ def picture(page: Path, theme: str) -> Path:
     """Take a picture of a page, as tall as the page says it is, with few colours: NAME-WIDTH-THEME.png beside it."""
     found = re.search(r"<body style=\"width: (\d+)px; height: (\d+)px", page.read_text(encoding="utf-8"))
     assert found, f"{page} does not say how large it is"
-    target = page.with_name(f"{page.stem}-{theme}.png")
+    return shoot(page, page.with_name(f"{page.stem}-{theme}.png"), int(found[1]), int(found[2]), theme)
+
+
+def shoot(page: Path, target: Path, width: int, height: int, theme: str = "") -> Path:
+    """Take a picture of the upper left corner of a page, so large in pixels, with few colours."""
     with tempfile.TemporaryDirectory() as folder:
         shot = Path(folder) / "shot.png"
-        _browse(page, theme, f"--screenshot={shot}", f"--window-size={found[1]},{found[2]}")
+        _browse(page, theme, f"--screenshot={shot}", f"--window-size={width},{height}")
         fewer = [_program("pngquant"), *PNGQUANT, f"--output={target}", COLOURS, str(shot)]
         subprocess.run(fewer, check=True, capture_output=True, timeout=LONG)
     return target
@@ -162,7 +173,8 @@ def _browse(page: Path, theme: str, *options: str) -> str:
 
 
 def choose(pictures: Path, docs: Path) -> None:
-    """Copy the chosen pictures to the docs."""
+    """Copy the chosen pictures to the docs, of the overview its upper part."""
+    shoot(pictures / "overview-1280.html", pictures / f"{CHOSEN[0]}.png", 1280, OVERVIEW, "light")
     for name in CHOSEN:
         source, target = pictures / f"{name}.png", docs / f"dashboard-{name.partition('-')[0]}.png"
         if source.stat().st_size > LARGEST:
@@ -176,7 +188,11 @@ def _program(name: str) -> str:
 
 
 def main() -> None:
-    """Write build/pictures, and some of them into docs/pictures/dashboard-NAME.png."""
+    """Write build/pictures, and some of them into docs/pictures/dashboard-NAME.png; or the picture of one page."""
+    if sys.argv[1:]:
+        page, target = map(Path, sys.argv[1:])
+        shoot(page, target, *PAGE)
+        return
     out = ROOT / "build" / "pictures"
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)

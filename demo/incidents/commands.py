@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,7 +23,12 @@ app = typer.Typer(
 
 @app.command("list")
 def show() -> None:
-    """List the incidents that can be replayed."""
+    """List the incidents that can be replayed.
+
+    \b
+    Example:
+      piekwacht incident list
+    """
     from demo.incidents.script import names, script
 
     for name in names():
@@ -40,7 +44,9 @@ def replay(
             min=60, max=7200, help="How long it takes; longer where probes need it (default: as its script says)."
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for everything that is written.")] = Path("build/incident"),
+    out: Annotated[Path, typer.Option(help="Folder for everything that is written.", metavar="DIR")] = Path(
+        "build/incident"
+    ),
     config: ConfigOption = Path("config"),
     as_json: JsonOption = False,
 ) -> None:
@@ -56,16 +62,12 @@ def replay(
     """
     from rich.console import Console
 
-    from demo.alerting import MissingPackageError
-    from demo.commands import end_like_ctrl_c
-    from demo.folder import FolderError
+    from demo.commands import ending
     from demo.incidents.replay import replay as play
-    from demo.processes import ChildFailedError
 
     chosen, configuration = _chosen(name, config)
     console = Console(stderr=as_json)
-    end_like_ctrl_c()
-    try:
+    with ending(Exit.INVALID):
         chronicle = play(
             chosen,
             configuration,
@@ -73,16 +75,6 @@ def replay(
             seconds or chosen.length,
             lambda text: console.print(text, highlight=False, soft_wrap=True),
         )
-    except (FolderError, MissingPackageError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(Exit.USAGE) from None
-    except ChildFailedError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(Exit.NO) from None
-    except KeyboardInterrupt:
-        with suppress(OSError):
-            typer.echo("Stopped.", err=True)
-        raise typer.Exit(Exit.INVALID) from None
     found = _written(chosen, configuration, chronicle, out)
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found], indent=2))

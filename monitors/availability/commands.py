@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic_core import PydanticCustomError
@@ -19,12 +19,13 @@ from config import Configuration
 from config.commands import ConfigOption, Exit, JsonOption, choose, load_or_exit
 from config.fields import parse_duration
 from monitors.availability.periods import Period, Unit, calendar
-from monitors.availability.report import Report, report
-from monitors.availability.view import as_csv, as_data, as_tables, notes, rules
-from monitors.record.ledger import Ledger, LedgerError
+from monitors.record.ledger_commands import DEFAULT_LEDGER, LEDGER_VARIABLE
 from monitors.windows.window_commands import known_moment
 
-DEFAULT_LEDGER = Path("data/ledger.sqlite")
+if TYPE_CHECKING:
+    from monitors.availability.report import Report
+    from monitors.record.ledger import Ledger
+
 DEFAULT_PERIOD = "30d"
 TABLE_WIDTH, TEXT_WIDTH = 150, 120
 """Characters of a line that goes to a file or another program, and of a line of text."""
@@ -42,7 +43,11 @@ class By(StrEnum):
 def availability(
     ledger: Annotated[
         list[Path] | None,
-        typer.Option(help=f"A monitor's ledger; several are merged. Default: {DEFAULT_LEDGER}.", metavar="FILE"),
+        typer.Option(
+            help=f"A monitor's ledger; several are merged. Default: {DEFAULT_LEDGER}.",
+            metavar="FILE",
+            envvar=LEDGER_VARIABLE,
+        ),
     ] = None,
     year: Annotated[str | None, typer.Option(help="A calendar year: 2026.", metavar="YEAR")] = None,
     quarter: Annotated[str | None, typer.Option(help="A quarter: 2026-Q1.", metavar="QUARTER")] = None,
@@ -66,7 +71,8 @@ def availability(
 ) -> None:
     """Print each system's availability with and without planned time, its coverage, and what is left of its budget.
 
-    Days, months, quarters and years are those of Europe/Amsterdam. docs/availability.md says how figures are computed.
+    Days, months, quarters and years are those of Europe/Amsterdam.
+    docs/availability.md says how figures are computed.
 
     \b
     Exit code:
@@ -80,8 +86,10 @@ def availability(
       piekwacht availability --last 30d
       piekwacht availability --year 2026 --by month
       piekwacht availability --quarter 2026-Q1 --as-known-on 2026-04-15 --json
-      piekwacht availability --month 2026-03 --ledger ams.sqlite --ledger utr.sqlite --ledger gro.sqlite
+      piekwacht availability --year 2026 --ledger ams.sqlite --ledger utr.sqlite
     """
+    from monitors.availability.view import as_csv, as_data
+
     configuration = load_or_exit(config, code=Exit.USAGE)
     for name in system or []:
         choose("system", name, configuration.systems)
@@ -113,6 +121,9 @@ def _gather(
     systems: Sequence[str] | None,
 ) -> Report:
     """Open the ledgers and make the report, or exit with 2."""
+    from monitors.availability.report import report
+    from monitors.record.ledger import Ledger, LedgerError
+
     try:
         with ExitStack() as stack:
             ledgers = [stack.enter_context(Ledger.open(path, read_only=True)) for path in paths]
@@ -126,6 +137,8 @@ def _gather(
 
 def _refuse_twins(ledgers: Sequence[Ledger]) -> None:
     """Raise `LedgerError` where two ledgers are of one vantage point: it would vote twice."""
+    from monitors.record.ledger import LedgerError
+
     seen: dict[str, Path] = {}
     for each in ledgers:
         if each.vantage in seen:
@@ -179,6 +192,8 @@ def _moment(text: str, option: str) -> float:
 
 def _print(report: Report) -> None:
     from rich.console import Console
+
+    from monitors.availability.view import as_tables, notes, rules
 
     console = Console()
     if not console.is_terminal:

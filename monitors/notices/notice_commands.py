@@ -135,8 +135,8 @@ def publish(
     """Show a message in both languages, ask, archive it and deliver it to every channel of the environment.
 
     \b
-    Exit code: 0 it is published, 1 a channel did not take it (it is in the archive:
-    `piekwacht notice deliver`), 2 nothing was published.
+    Exit code: 0 it is published, 1 a channel did not take it (it is in the
+    archive: `piekwacht notice deliver`), 2 nothing was published.
     Example:
       piekwacht notice publish message.yaml --by "J. Jansen" --env staging
     """
@@ -180,8 +180,13 @@ def automatic(
     """Publish what is due and may go out by itself: the kinds that `notices.automatic` of the environment names.
 
     \b
-    For a timer that runs every minute. A message with a gap waits for somebody: its line says what is missing.
-    Exit code: 0 done, 1 a channel did not take a message, 2 nothing was published.
+    For a timer that runs every minute. A message with a gap waits for somebody:
+    its line says what is missing. Exit code:
+      0 done
+      1 a channel did not take a message
+      2 nothing was published
+    Example:
+      piekwacht notice automatic --env production
     """
     from monitors.notices.draft import NotReadyError, propose
     from monitors.notices.draft import message as written
@@ -258,6 +263,8 @@ def export(
     digest(n) = SHA-256(digest(n - 1) + body(n)) is recomputed for each of them.
     Exit code: 0 the archive is what was published, 1 it is not (each line says
     where; what can be read is written all the same), 2 wrong use.
+    Example:
+      piekwacht notice export --out archive-2026
     """
     from config.files import publish as write
     from monitors.notices.channels import files_of
@@ -293,6 +300,8 @@ def deliver(
 
     \b
     Exit code: 0 delivered, 1 a channel did not take it, 2 wrong use.
+    Example:
+      piekwacht notice deliver 12 --channel website --env production
     """
     from monitors.notices.outlook import message_of
 

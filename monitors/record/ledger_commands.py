@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Look after the record of a monitor: check it, copy it, describe it.")
 
 DEFAULT_LEDGER = Path("data/ledger.sqlite")
-LedgerOption = Annotated[Path, typer.Option("--ledger", help="The ledger of a monitor.", metavar="FILE")]
+LEDGER_VARIABLE = "PIEKWACHT_LEDGER"
+"""Names the ledger where `--ledger` does not; to `availability` several of them, divided as PATH is."""
+
+LedgerOption = Annotated[
+    Path, typer.Option("--ledger", help="The ledger of a monitor.", metavar="FILE", envvar=LEDGER_VARIABLE)
+]
 
 
 @app.command()
@@ -34,6 +39,10 @@ def check(ledger: LedgerOption = DEFAULT_LEDGER, as_json: JsonOption = False) ->
       0 nothing is wrong
       1 something is; each line says what
       2 wrong use, or no such file
+
+    \b
+    Example:
+      piekwacht ledger check --ledger /backup/ledger.sqlite
     """
     from monitors.record.ledger import Ledger, LedgerError
 
@@ -63,7 +72,7 @@ def backup(
     \b
     The copy is checked before it takes its name. Copying ledger.sqlite by
     other means loses what is in ledger.sqlite-wal. Example:
-      piekwacht ledger backup /backup/ledger.sqlite --ledger /var/lib/piekwacht/ledger.sqlite
+      piekwacht ledger backup /backup/ledger.sqlite
     """
     from monitors.record.ledger import LedgerError
 
@@ -77,7 +86,12 @@ def backup(
 
 @app.command()
 def info(ledger: LedgerOption = DEFAULT_LEDGER, as_json: JsonOption = False) -> None:
-    """Print what a ledger holds: vantage point, version, period, probes, runs, windows, size."""
+    """Print what a ledger holds: vantage point, version, period, probes, runs, windows, size.
+
+    \b
+    Example:
+      piekwacht ledger info --json
+    """
     with reading(ledger) as record:
         data = _describe(record)
     if as_json:
@@ -93,7 +107,9 @@ def upgrade(ledger: LedgerOption = DEFAULT_LEDGER) -> None:
     """Bring a ledger of an older version up to date, in one transaction; a monitor does the same when it starts.
 
     \b
-    Copy the file first if you want to keep it as it is: there is no way back.
+    Take a backup first if you want to keep it as it is: there is no way back.
+    Example:
+      piekwacht ledger backup /backup/before.sqlite && piekwacht ledger upgrade
     """
     from monitors.record.ledger import LedgerError, upgrade
 

@@ -34,7 +34,7 @@ def build(
 
     \b
     Example:
-      piekwacht rules build --out build/prometheus --runbooks https://wiki.example/piekwacht
+      piekwacht rules build --out build/prometheus
       promtool test rules build/prometheus/rules/piekwacht.tests.yml
     """
     from config.files import publish

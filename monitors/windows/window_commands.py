@@ -45,7 +45,7 @@ FromOption = Annotated[
     str | None, typer.Option("--from", help="Its start, such as 2026-03-01T00:00+01:00.", metavar="TIME")
 ]
 ToOption = Annotated[str | None, typer.Option("--to", help="Its announced end.", metavar="TIME")]
-SummaryOption = Annotated[str | None, typer.Option(help="What is done, in a few words.")]
+SummaryOption = Annotated[str | None, typer.Option(help="What is done, in a few words.", metavar="TEXT")]
 ByOption = Annotated[str, typer.Option("--by", help="Who enters this.", metavar="NAME")]
 WhyOption = Annotated[str, typer.Option("--why", help="Why; an auditor reads it a year later.", metavar="TEXT")]
 Uid = Annotated[str, typer.Argument(help="The window, as `piekwacht window list` names it.", metavar="UID")]
@@ -68,8 +68,8 @@ def add(
     \b
     A monitor may be running on the ledger; it takes notice. Exits with 2, and
     says everything that is wrong, if nothing was entered. Example:
-      piekwacht window add --system website --from 2026-03-01T00:00+01:00
-        --to 2026-03-01T08:00+01:00 --summary "Release 26.3"
+      piekwacht window add --system website --from 2026-03-01T00:00+01:00 \\
+        --to 2026-03-01T08:00+01:00 --summary "Release 26.3" \\
         --by "J. Jansen" --why "left out of the calendar; see the release plan"
     """
     given = _Given(systems, kind, start, end, summary, by, why)
@@ -102,8 +102,8 @@ def revise(
 
     \b
     A withdrawn window holds again. Example:
-      piekwacht window revise website-20260228T2300Z
-        --to 2026-03-01T09:00+01:00 --by "J. Jansen" --why "longer, agreed on 20 February"
+      piekwacht window revise website-20260228T2300Z \\
+        --to 2026-03-01T09:00+01:00 --by "J. Jansen" --why "agreed on 20 February"
     """
     given = _Given(systems, kind, start, end, summary, by, why)
     known = load_or_exit(config).systems
@@ -121,7 +121,8 @@ def withdraw(
 
     \b
     Example:
-      piekwacht window withdraw website-20260228T2300Z --by "J. Jansen" --why "entered for the wrong system"
+      piekwacht window withdraw website-20260228T2300Z --by "J. Jansen" \\
+        --why "entered for the wrong system"
     """
     given = _Given(None, None, None, None, None, by, why)
     complaints = given.complaints((), complete=False)
@@ -141,7 +142,7 @@ def read_calendars(
     \b
     A monitor reads them too, but changes no window that has begun. A window that
     is no longer in a calendar stays; withdraw it. Example:
-      piekwacht window read --since 2026-03-01 --by "J. Jansen" --why "wrong end in releases.ics"
+      piekwacht window read --since 2026-03-01 --by "J. Jansen" --why "wrong end"
     """
     from config import ConfigError
     from monitors.record.ledger import Ledger, LedgerError
@@ -172,7 +173,10 @@ def read_calendars(
 def show(
     as_known_on: Annotated[
         str | None,
-        typer.Option(help="As known at the end of that day, or at that moment: 2026-03-01, or with time and offset."),
+        typer.Option(
+            help="As known at the end of that day, or at that moment: 2026-03-01, or with time and offset.",
+            metavar="DATE|TIME",
+        ),
     ] = None,
     history: Annotated[bool, typer.Option("--history", help="Every revision, in the order of entry.")] = False,
     system: Annotated[str | None, typer.Option(help="Only windows of this system.", metavar="NAME")] = None,

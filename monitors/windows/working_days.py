@@ -30,9 +30,3 @@ def working_day(day: date, distance: int, holidays: Holidays) -> date:
         day += step
         left -= is_working_day(day, holidays)
     return day
-
-
-def working_days_between(first: date, last: date, holidays: Holidays) -> int:
-    """Return the number of working days after `first`, up to `last` and including it; 0 where `last` is not later."""
-    days = (last - first).days
-    return sum(is_working_day(first + timedelta(days=index + 1), holidays) for index in range(days))

@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 import piekwacht
-from config.commands import Exit, choose, load_or_exit
+from config.commands import Exit, address_or_exit, choose, load_or_exit
 from tests.config.conftest import CAMPAIGN, ENVIRONMENT_FILE
 
 PRODUCTION, TEST = "the production host 'www.tax.example' of website", "a host of a test environment"
@@ -112,3 +112,21 @@ def test_a_name_that_does_not_exist_is_wrong_use(capsys):
         choose("campaign", "week", ["night", "day"])
     assert left.value.exit_code == Exit.USAGE
     assert capsys.readouterr().err == "There is no campaign 'week'; there is: day, night\n"
+
+
+@pytest.mark.parametrize("text", ["9464", ":9464", "[]:9464", "127.0.0.1:", "127.0.0.1:99999", "127.0.0.1:-1", "a:b"])
+def test_an_address_has_a_host_and_a_port(text, capsys):
+    """Without a host it would mean every address of the machine."""
+    with pytest.raises(typer.Exit) as caught:
+        address_or_exit("--listen", text)
+    assert caught.value.exit_code == Exit.USAGE
+    assert capsys.readouterr().err == f"--listen takes HOST:PORT, such as 127.0.0.1:9464, not '{text}'\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [("127.0.0.1:0", ("127.0.0.1", 0)), ("[::1]:9464", ("::1", 9464)), ("localhost:1", ("localhost", 1))],
+)
+def test_an_address_is_taken_apart(text, address):
+    """As a socket wants it."""
+    assert address_or_exit("--listen", text) == address

@@ -67,10 +67,3 @@ def test_a_folder_that_cannot_be_made_exits_with_2(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["build", "--out", str(tmp_path / "taken"), *CONFIG])
     assert result.exit_code == 2
     assert result.stderr.startswith("Cannot write ")
-
-
-def test_help_shows_an_example() -> None:
-    """A newcomer can copy a command that works."""
-    result = CliRunner().invoke(app, ["build", "--help"])
-    assert result.exit_code == 0
-    assert "piekwacht dashboards build --out build/grafana" in result.stdout

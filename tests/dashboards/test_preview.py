@@ -437,10 +437,3 @@ def test_what_goes_wrong_is_one_line(tmp_path: Path, arguments: Sequence[str], c
     assert (result.exit_code, list(tmp_path.iterdir())) == (code, [])
     assert result.stderr.startswith(said)
     assert len(result.stderr.splitlines()) == 1
-
-
-def test_help_shows_an_example() -> None:
-    """A newcomer can copy a command that works."""
-    result = run("--help")
-    assert result.exit_code == 0
-    assert "piekwacht dashboards preview --prometheus http://127.0.0.1:9090" in result.stdout

@@ -13,7 +13,7 @@ import pytest
 
 from config import Configuration
 from demo.checks import HIT_PROBE, HIT_SYSTEM, LINE_SYSTEM
-from demo.story import FAULT
+from demo.story import FAULT, availability
 from journeys import Reason
 from monitors.record.ledger import Ledger
 from monitors.verdict import Cause
@@ -68,3 +68,11 @@ def disturbed(folder: Path, summary: dict[str, Any]) -> bool:
     slow = {Reason.TOO_SLOW, Reason.TIMEOUT} & {reason for _, _, reason in totals.reasons}
     late = {cause for *_, cause in totals.unknown} & {Cause.OVERLOADED}
     return bool(slow or late or totals.skipped) or any("keep its schedule" in reason for reason in summary["reasons"])
+
+
+def test_the_accounts_are_one_line() -> None:
+    """Whoever lost something by name, with a figure that is cut; the others are counted."""
+    figures = {"portal": 0.755556, "website": 1.0, "login": 0.9999999, "chat": 1.0, "helpdesk": None}
+    rows = [{"system": system, "availability_excluding_planned": figure} for system, figure in figures.items()]
+    assert availability(rows) == "75.555 % of portal, 99.999 % of login, 2 systems at 100 %, 1 without data"
+    assert availability(rows[1:2]) == "1 systems at 100 %, 0 without data"

@@ -65,6 +65,15 @@ def test_it_runs_as_nobody_special_and_listens_for_nobody() -> None:
     assert "--listen" not in command
 
 
+def test_a_command_inside_means_the_files_of_the_monitor() -> None:
+    """Where compose and the manifests mount the configuration and keep the ledger."""
+    variables = dict(word.split("=", 1) for name, rest in instructions() if name == "ENV" for word in rest.split())
+    for manifest in ("compose.yaml", "kubernetes/monitor.yaml"):
+        text = (ROOT / "deploy" / manifest).read_text(encoding="utf-8")
+        assert f"--config={variables['PIEKWACHT_CONFIG']}\n" in text
+        assert f"--ledger={variables['PIEKWACHT_LEDGER']}\n" in text
+
+
 @pytest.mark.slow
 def test_the_wheel_that_it_builds_installs_and_works(tmp_path: Path) -> None:
     """Built from nothing but what is copied, by the same commands; then it builds rules, with no project beside it."""

@@ -96,3 +96,14 @@ def test_the_environment_has_every_variable_that_the_unit_uses() -> None:
     """An empty word in place of a name would start a monitor of nothing."""
     used = set(re.findall(r"\$\{?(PIEKWACHT_\w+)", (UNITS / "piekwacht-monitor.service").read_text()))
     assert used == set(re.findall(r"^(\w+)=", (UNITS / "monitor.env").read_text(), re.MULTILINE))
+
+
+def test_commands_by_hand_mean_the_files_of_the_unit() -> None:
+    """The profile names the ledger and the configuration that the monitor is started with, and its program's folder."""
+    unit = (UNITS / "piekwacht-monitor.service").read_text()
+    exported = dict(re.findall(r"^export (\w+)=(.+)$", (UNITS / "profile.sh").read_text(), re.MULTILINE))
+    assert exported.pop("PATH") == '"/opt/piekwacht/bin:$PATH"'
+    assert exported == {
+        "PIEKWACHT_CONFIG": re.findall(r"--config (\S+)", unit)[0],
+        "PIEKWACHT_LEDGER": re.findall(r"--ledger (\S+)", unit)[0],
+    }

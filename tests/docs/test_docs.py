@@ -91,6 +91,13 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     assert list(dead(page)) == []
 
 
+def test_every_page_can_be_found() -> None:
+    """From the README, in one step."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    pages = [page.relative_to(ROOT) for page in sorted((ROOT / "docs").glob("*.md"))]
+    assert [page for page in pages if f"]({page})" not in readme and f"]({page}#" not in readme] == []
+
+
 def test_every_command_can_be_given(page: Path) -> None:
     """Its name and its options exist; a renamed option breaks the page that shows it."""
     found = {}

@@ -235,3 +235,13 @@ def test_what_is_missing_from_a_run_is_named():
     comparison = compare([summary(1)], current)
     assert any("visit-website: home" in warning for warning in comparison.warnings)
     assert not any(row.subject == "visit-website: home" for row in comparison.changes)
+
+
+def test_a_journey_that_is_missing_is_named_without_its_steps():
+    """In runs that have little in common they would fill a screen."""
+    current = summary(2)
+    gone = next(row for row in current.journeys if row.journey == "file-return")
+    current.journeys.remove(gone)
+    current.steps[:] = [row for row in current.steps if row.journey != gone.journey]
+    warnings = compare([summary(1)], current, force=True).warnings
+    assert "not in every run, so not compared: file-return" in warnings

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 
 import pytest
 
@@ -33,7 +32,7 @@ def test_a_limit_is_recognised_with_its_figures():
     """Only the seconds with refusals count; the level is the number open when most were refused."""
     limit = connection_limit(contacts((10, CALM), (5, FULL), (5, CALM), (5, FULL)))
     assert limit is not None
-    assert asdict(limit) == {
+    assert limit.model_dump() == {
         "first": 10,
         "seconds": 10,
         "refused": 120,

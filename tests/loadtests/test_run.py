@@ -203,7 +203,7 @@ def test_ctrl_c_keeps_the_partial_report_and_metrics_are_live(config, tmp_path):
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [(("--listen", "nonsense"), "HOST:PORT"), (("--out", "README.md"), "cannot write to README.md")],
+    [(("--listen", ":9465"), "--listen takes HOST:PORT"), (("--out", "README.md"), "cannot write to README.md")],
 )
 def test_a_run_that_cannot_begin_says_why_in_a_line(config, options, words):
     """Found out by the process that would lead the run: exit code 2, and no traceback."""

@@ -85,3 +85,8 @@ def test_a_span_names_the_second_date_only_if_it_is_another():
     first = datetime.fromisoformat("2023-03-01T07:00:00+01:00")
     assert wording.span(first, first.replace(hour=10, second=5)) == "1 March 2023 07:00 to 10:00:05"
     assert wording.span(first, first.replace(day=2, hour=0)) == "1 March 2023 07:00 to 2 March 2023 00:00"
+
+
+def test_an_instant_is_the_same_wherever_it_is_read():
+    """In UTC, whatever the zone it was taken in."""
+    assert wording.instant(datetime.fromisoformat("2026-03-29T03:00:05+02:00")) == "29 March 2026 01:00:05 UTC"

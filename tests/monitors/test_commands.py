@@ -98,10 +98,3 @@ async def test_wrong_use_is_told_in_one_line(arguments: tuple[str, ...], code: i
     assert result.exit_code == code
     assert message in result.output
     assert "Traceback" not in result.output
-
-
-@pytest.mark.parametrize("command", ["run", "once"])
-async def test_help_has_an_example(command: str) -> None:
-    result = await invoke(command, "--help")
-    assert result.exit_code == 0
-    assert f"piekwacht monitor {command} --env" in result.output

@@ -18,6 +18,8 @@ async def test_the_page_is_complete_and_up_to_date(
     empty = [(system, column) for system in systems for column, cell in row(house, system).items() if not cell]
     assert empty == []
     assert [system for system in systems if MISSING in row(house, system).values()] == []
+    dashboards = [row(house, system)["Dashboards"] for system in ("digid-app", "bank-tax", "nhd-line")]
+    assert dashboards == ["Login", "Portals", "Phone lines"]
     text = page(house)
     assert [fault for fault in Fault if f" {fault}" not in text] == []
     assert all(line.count(" | ") == len(COLUMNS) - 1 for line in text.splitlines() if line.startswith("| `"))

@@ -6,6 +6,8 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from itertools import accumulate
+from operator import add
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,6 +29,8 @@ HOUR, DAY = 3600.0, 86_400.0
 RUNS = 5760
 """A day at an interval of 15 s."""
 
+NOT_MEASURED = "vat-ecommerce"
+
 
 def facts(configuration: Configuration, **changes: Any) -> Facts:
     """Return facts of the shipped estate in which almost everything happens; `changes` replace parts of them."""
@@ -44,7 +48,7 @@ def facts(configuration: Configuration, **changes: Any) -> Facts:
         },
         days={name: days(name, number) for number, name in enumerate(systems)},
         rolling={name: account(name, number, 30) for number, name in enumerate(systems)},
-        year={name: account(name, number, 70) for number, name in enumerate(systems)},
+        year={name: account(name, number, 70, ahead=295) for number, name in enumerate(systems)},
         incidents=INCIDENTS,
         notices=[item for each in INCIDENTS[:1] for item in notices(configuration, each)],
         windows=WINDOWS,
@@ -57,13 +61,18 @@ def sighting(name: str, probe: str) -> Sighting:
     now = NOW.timestamp()
     if name in ("access-service", "digid-app"):
         return Sighting(now - 1650, "amsterdam", name, probe, Seen.FAILING, Reason.MAINTENANCE_PAGE, "log-in")
+    if name == NOT_MEASURED:
+        return Sighting(now - 40 * DAY, "amsterdam", name, probe, Seen.SILENT, cause=Cause.BROKEN_PROBE)
     if name == "digid-activation":
         return Sighting(now - 420, "amsterdam", name, probe, Seen.SILENT, cause=Cause.OWN_NETWORK)
     return Sighting(now - 9 * DAY - 3 * HOUR, "amsterdam", name, probe, Seen.PASSING)
 
 
 def days(name: str, number: int) -> Sequence[tuple[date, Account]]:
-    """Return the days of a strip; measurement began 80 days ago, and was interrupted once for one and a half day."""
+    """Return the days of a strip; measurement began 80 days ago, and was interrupted once for one and a half day.
+
+    One system has not been measured for 40 days, one only in part.
+    """
     chance = random.Random(number)
     first = NOW.date() - timedelta(days=DAYS - 1)
     found = []
@@ -73,9 +82,15 @@ def days(name: str, number: int) -> Sequence[tuple[date, Account]]:
         bad = chance.choice([0] * 24 + [1, 3, 5, 4, 9])
         measured = expected
         if index == 61 + number % 3:
-            bad = 288
+            bad = (40, 211, 7, 190, 0, 640, 90, 12)[number % 8]
+        if name in ("access-service", "digid-app") and index == DAYS - 1:
+            bad = 108
         if index in (82, 83):
             measured = 0 if index == 83 else expected // 2
+        if name == "digid-activation" and index >= 60:
+            measured -= measured // 7
+        if name == NOT_MEASURED and index >= 50:
+            measured = 0
         if index < 10:
             measured = expected = 0
         bad = min(bad, measured)
@@ -88,23 +103,16 @@ def days(name: str, number: int) -> Sequence[tuple[date, Account]]:
     return found
 
 
-def an_account(name: str, counts: Mapping[Window, Counts], ahead: int = 0) -> Account:
+def an_account(name: str, counts: Mapping[Window, Counts]) -> Account:
     """Return an account of a probe that runs four times a minute."""
     time = {kind: each.expected // 4 or 1440 for kind, each in counts.items()}
-    return Account(name, 0.999, 0.9, time, dict(counts), ahead)
+    return Account(name, 0.999, 0.9, time, dict(counts))
 
 
-def account(name: str, number: int, length: int) -> Account:
-    """Return a figure: some meet the objective, some do not, one was never measured, one hardly."""
-    if name == "website" and length == 30:
-        return Account(name, 0.999, 0.9, {Window.NONE: length * 1440}, {Window.NONE: Counts(0, 0, 0, RUNS * length)})
-    runs = RUNS * length
-    bad = (40, 211, 7, 190, 0, 640, 90, 12)[number % 8] * length // 30
-    lost = runs // 7 if name == "digid-activation" and length == 30 else 900
-    counts = {Window.NONE: Counts(runs - bad - lost, bad, 0, runs)}
-    if number % 2:
-        counts[Window.PLANNED] = Counts(1500, 420, 0, 1920)
-    return an_account(name, counts, (365 - length) * 1440 if length != 30 else 0)
+def account(name: str, number: int, length: int, ahead: int = 0) -> Account:
+    """Return the figure of the last days of the strip, `ahead` days before the end of its period."""
+    *_, whole = accumulate((each for _, each in days(name, number)[-length:]), add)
+    return replace(whole, ahead=ahead * 1440)
 
 
 _NOW = NOW.timestamp()
