@@ -42,7 +42,7 @@ async def read_json(request: web.BaseRequest) -> dict[str, Any]:
     """Return the JSON object in the body. Raises `Refused` (400) if it is anything else."""
     try:
         data = json.loads(await request.read())
-    except ValueError:
+    except (ValueError, RecursionError):  # the second for one that is nested a thousand deep
         data = None
     if not isinstance(data, dict):
         raise Refused(400, "bad_request", "De aanvraag is geen JSON-object.")

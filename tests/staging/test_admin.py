@@ -65,6 +65,14 @@ async def test_wrong_orders_are_refused() -> None:
         assert state["waiting_room"]["web"]["dose"] == 200.0
 
 
+async def test_a_body_that_is_no_json_object_is_refused() -> None:
+    """Nothing, half of one, a list, and one that is nested too deep to be read."""
+    async with running_replica() as replica, browser() as session:
+        for body in (b"", b'{"fault"', b"[]", b'{"fault":' * 20_000):
+            async with session.post(replica.url + "/admin/faults", data=body) as answer:
+                assert (answer.status, (await answer.json())["error"]) == (400, "bad_request")
+
+
 async def test_the_dose_changes_at_run_time() -> None:
     """With the dose at 0 people queue up; opened again, they are admitted."""
     async with running_replica() as replica, browser() as session:

@@ -285,7 +285,7 @@ async def _next(events: aiohttp.ClientWebSocketResponse) -> Mapping[str, Any]:
         raise aiohttp.ClientPayloadError("the stream of events ended")
     try:
         event = json.loads(message.data)
-    except ValueError:
+    except (ValueError, RecursionError):
         event = None
     if not isinstance(event, dict):
         raise aiohttp.ClientPayloadError("no event")
