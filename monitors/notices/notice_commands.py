@@ -49,8 +49,10 @@ def due(
     """List what people must be told, the most urgent first: announced work, and what does not work.
 
     \b
-    Exit code: 0 nothing is overdue, 1 something is, 2 wrong use, such as the ledger of
-    another monitor than the one that keeps the messages.
+    Exit code: 0 nothing is overdue, 1 something is, 2 wrong use, such as the
+    ledger of another monitor than the one that keeps the messages
+
+    \b
     Examples:
       piekwacht notice due --env staging
       piekwacht notice due --json --ledger /var/lib/piekwacht/ledger.sqlite
