@@ -13,6 +13,8 @@ from typing import Any
 
 import aiohttp
 
+from tests.waiting import LONG
+
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--remote-debugging-port=0"),
@@ -58,9 +60,10 @@ class Tab:
         )
 
     async def wait(self, event: str) -> None:
-        """Wait for an event."""
-        while not any(each.get("method") == event for each in self.events):
-            self.events.append(await self._socket.receive_json())
+        """Wait for an event. Raises `TimeoutError` where it does not come."""
+        async with asyncio.timeout(LONG):
+            while not any(each.get("method") == event for each in self.events):
+                self.events.append(await self._socket.receive_json())
 
     async def evaluate(self, expression: str) -> Any:
         """Return the value of an expression of JavaScript."""
