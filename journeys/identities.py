@@ -57,9 +57,10 @@ class Account(NamedTuple):
         return self.bsn
 
 
-def account_of(bsn: str) -> Account:
-    """Return the account of a generated test number."""
-    return Account(bsn, f"Test-{bsn}", f"app-{bsn}", bsn[-5:])
+def account_of(bsn: str, partner: str = "") -> Account:
+    """Return the account of a generated test number, with the app of the number of a `partner`."""
+    partner_app, partner_pin = (f"app-{partner}", partner[-5:]) if partner else ("", "")
+    return Account(bsn, f"Test-{bsn}", f"app-{bsn}", bsn[-5:], partner_app, partner_pin)
 
 
 class Identities:
@@ -83,5 +84,4 @@ class Identities:
 
     def account(self, number: int) -> Account:
         """Return the account of the citizen with this number, and the app of the partner."""
-        partner = account_of(self._partners[number % len(self._partners)])
-        return account_of(self.bsn(number))._replace(partner_app=partner.app, partner_pin=partner.pin)
+        return account_of(self.bsn(number), self._partners[number % len(self._partners)])

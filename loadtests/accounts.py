@@ -1,4 +1,6 @@
-"""The pool of test accounts of an environment: a CSV file or a variable, with a header and an account on each line.
+"""The pool of test accounts of a run: its environment's, or the generated ones where they are too few for one each.
+
+An environment's are a CSV file or a variable, with a header and an account on each line.
 
     bsn,password,app,pin
     999990019,Test-999990019,app-999990019,90019
@@ -13,17 +15,18 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from io import StringIO
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from config import ConfigError, Problem
 from config.secrets import place_of, read_secret
-from journeys import Account, definitions
+from journeys import Account, Identities, definitions
 from journeys.core import OWN
 from journeys.identities import passes_eleven_test
 from loadtests.leases import most_at_once
@@ -33,11 +36,41 @@ from loadtests.schedule import LANES
 COLUMNS = Account._fields
 
 
+class GeneratedAccounts(Sequence[Account]):
+    """The accounts of all generated test numbers, in the order fixed by `seed`; each is made when it is asked for."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._identities = Identities(seed)
+
+    def __len__(self) -> int:
+        return len(self._identities)
+
+    def __repr__(self) -> str:
+        return f"{len(self):,} generated accounts of seed {self._seed}"
+
+    @overload
+    def __getitem__(self, place: int) -> Account: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Account]: ...
+    def __getitem__(self, place: int | slice) -> Account | Sequence[Account]:
+        numbers = range(len(self))[place]  # which knows the end, as `Identities` does not
+        if isinstance(numbers, int):
+            return self._identities.account(numbers)
+        return tuple(map(self._identities.account, numbers))
+
+
 @dataclass(frozen=True)
 class Pool:
-    """The accounts in the order of the file; every process of a run has to have the same."""
+    """The accounts in their order, which every process of a run has to have the same, and how they are used.
 
-    accounts: tuple[Account, ...]
+    `once` the n-th arrival that needs an account has the n-th, and nobody else has; otherwise they are leased, and rest
+    `cool_down` seconds between two citizens.
+    """
+
+    accounts: Sequence[Account]
+    once: bool = False
+    cool_down: float = 0.0
 
     def __len__(self) -> int:
         return len(self.accounts)
@@ -47,24 +80,36 @@ class Pool:
 
     @cached_property
     def digest(self) -> str:
-        """The SHA-256 of all accounts in their order."""
-        return hashlib.sha256(json.dumps(self.accounts).encode()).hexdigest()
+        """The SHA-256 of all accounts in their order; of generated ones that of the words that say which."""
+        return hashlib.sha256(json.dumps(self.accounts, default=repr).encode()).hexdigest()
 
 
 def pool_of(plan: Plan) -> Pool | None:
-    """Read the pool that a plan names; None where its citizens are generated.
+    """Return the pool of a plan; None where each arrival has the generated account of its own number.
 
-    Raises `ConfigError` with everything that is wrong with it.
+    Raises `ConfigError` with everything that is wrong with the pool that the environment names.
     """
     settings = plan.environment.accounts
     if settings is None:
-        return None
+        return _generated(plan)
     known = definitions()
     needed = frozenset[str]().union(*(known[kind.journey].needs for kind in plan.kinds))
-    return read_pool(plan.environment.secrets[settings.secret], needed)
+    reference = plan.environment.secrets[settings.secret]
+    return read_pool(reference, needed, once=settings.use == "once", cool_down=settings.cool_down)
 
 
-def read_pool(reference: str, needed: Collection[str] = OWN) -> Pool:
+def _generated(plan: Plan) -> Pool | None:
+    """Pool the generated accounts, if arrivals that need one are beyond the last and would share another's.
+
+    If only all arrivals are too many, and not those that need an account, nobody has to give one back.
+    """
+    accounts, wanted = GeneratedAccounts(plan.seed), needing(plan)
+    if not wanted[len(accounts) :].any():
+        return None
+    return Pool(accounts, once=int(wanted.sum()) <= len(accounts))
+
+
+def read_pool(reference: str, needed: Collection[str] = OWN, *, once: bool = False, cool_down: float = 0.0) -> Pool:
     """Read accounts of which `needed` fields are used. Raises `ConfigError`."""
     place = place_of(reference)
     try:
@@ -78,7 +123,7 @@ def read_pool(reference: str, needed: Collection[str] = OWN) -> Pool:
     accounts = tuple(reader.read(text))
     if reader.problems:
         raise ConfigError(reader.problems)
-    return Pool(accounts)
+    return Pool(accounts, once, cool_down)
 
 
 def needing(plan: Plan) -> NDArray[np.bool_]:
@@ -95,23 +140,23 @@ def check_enough(plan: Plan, pool: Pool | None, processes: int = 1) -> None:
     Raises `PlanError`. What depends on how long people take shows in the run only: arrivals without an account are
     counted there.
     """
-    settings = plan.environment.accounts
-    if pool is None or settings is None:
+    if pool is None:
         return
-    instants = plan.arrivals.instants[needing(plan)]
-    if settings.use == "once":
+    if pool.once:
+        instants = plan.arrivals.instants[needing(plan)]
         if len(instants) > len(pool):
             since = plan.clock(float(instants[len(pool)]))
             raise PlanError(
                 f"{len(instants):,} arrivals need an account of their own and the pool has {len(pool):,}:"
                 f" the accounts are used up at {since:%H:%M:%S}"
             )
-    elif settings.cool_down:
-        _check_rest(plan, pool, settings.cool_down, processes)
+    elif pool.cool_down:
+        _check_rest(plan, pool, processes)
 
 
-def _check_rest(plan: Plan, pool: Pool, rest: float, processes: int) -> None:
+def _check_rest(plan: Plan, pool: Pool, processes: int) -> None:
     """Make sure that no process has more arrivals within the rest of an account than it has accounts."""
+    rest = pool.cool_down
     lanes = np.arange(len(plan.arrivals)) % LANES % processes
     wanted = needing(plan)
     for index in range(processes):

@@ -212,9 +212,9 @@ class Conductor:
     def _lead_to_the_end(self) -> None:
         self._digest = draw(self.plan)
         self._allotment = Allotment(len(self.plan.arrivals))
-        self._pool = fingerprint(read(self.plan))
-        settings = self.plan.environment.accounts
-        self._tenancy = Tenancy(self._pool[0] if settings and settings.use == "lease" else 0)
+        pool = read(self.plan)
+        self._pool = fingerprint(pool)
+        self._tenancy = Tenancy(0 if pool is None or pool.once else len(pool))
         if not self.interrupted:
             self._invite_all()
         while self._members:

@@ -1,4 +1,8 @@
-"""Who a citizen is: a generated test number, or an account of the environment's pool."""
+"""Who a citizen is: a generated test number of one's own, or an account of a pool.
+
+Beyond so many arrivals the generated numbers are such a pool: two people at a time with one number would share what the
+system keeps for it, and be refused for what the other did.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from journeys import Account, Identities
-from loadtests.accounts import Pool, needing
+from journeys import Account
+from loadtests.accounts import GeneratedAccounts, Pool, needing
 from loadtests.leases import Leases
 from loadtests.plan import Plan
 from loadtests.tenancy import Handover
@@ -35,17 +39,15 @@ class Lending:
     """
 
     def __init__(self, plan: Plan, pool: Pool | None = None, own: Collection[int] | None = None) -> None:
-        settings = plan.environment.accounts
-        assert (pool is None) == (settings is None), "the environment's pool, and no other"
-        self._pool = pool
-        self._identities = Identities(plan.seed)
+        self._pooled = pool is not None
+        self._accounts = GeneratedAccounts(plan.seed) if pool is None else pool.accounts
         self._needing = needing(plan)
-        once = settings is not None and settings.use == "once"
-        self._places = np.cumsum(self._needing, dtype=np.int32) - 1 if once else None
-        self._leases = Leases(settings.cool_down if settings else 0.0)
+        assert self._pooled or not self._needing[len(self._accounts) :].any(), "too few for one each"
+        self._places = np.cumsum(self._needing, dtype=np.int32) - 1 if pool is not None and pool.once else None
+        self._leases = Leases(0.0 if pool is None else pool.cool_down)
         self._lent: dict[int, _Lease] = {}
         self._handovers: deque[Handover] = deque()
-        if pool is not None and not once:
+        if pool is not None and not pool.once:
             self._leases.add(range(len(pool)) if own is None else own, -np.inf)
 
     @property
@@ -57,16 +59,16 @@ class Lending:
         """Return the account of the citizen who arrives as this number; None where none is free."""
         if not self._needing[number]:
             return NOBODY
-        if self._pool is None:
-            return self._identities.account(number)
+        if not self._pooled:
+            return self._accounts[number]
         if self._places is not None:
             place = self._places[number]
-            return self._pool.accounts[place] if place < len(self._pool) else None
+            return self._accounts[place] if place < len(self._accounts) else None
         account = self._leases.lend(now)
         if account is None:
             return None
         self._lent[number] = _Lease(account)
-        return self._pool.accounts[account]
+        return self._accounts[account]
 
     def share(self, number: int) -> None:
         """Have a citizen use the account in one place more."""

@@ -24,13 +24,13 @@ import journeys
 from config import ConfigError, load
 from config.children import die_with_parent
 from config.commands import Exit
-from loadtests.accounts import check_enough, pool_of
+from loadtests.accounts import check_enough
 from loadtests.conductor import Conductor
 from loadtests.options import growth_factors
 from loadtests.plan import Plan, PlanError, make_plan
 from loadtests.report import write
 from loadtests.run import EXIT_CODES
-from loadtests.section import CrowdRunner, CrowdUser, Section
+from loadtests.section import CrowdRunner, CrowdUser, Section, read
 
 __all__ = ["CrowdUser"]  # Locust looks for user classes in this module
 
@@ -118,7 +118,7 @@ def plan_of(environment: Environment) -> Plan:
             drain=options.drain,
             seed=options.seed,
         )
-        check_enough(plan, pool_of(plan))
+        check_enough(plan, read(plan))
     except (ConfigError, PlanError) as error:
         print(error)
         os._exit(1)

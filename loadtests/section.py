@@ -226,7 +226,7 @@ def draw(plan: Plan) -> str:
 
 
 def read(plan: Plan) -> Pool | None:
-    """Read a plan's accounts in a native thread. Raises `ConfigError`."""
+    """Read a plan's accounts in a native thread, like `draw`: it may take the arrivals. Raises `ConfigError`."""
 
     def attempt() -> Pool | ConfigError | None:
         try:

@@ -56,7 +56,8 @@ class PlanFacts(Strict):
 
     `compress` times faster, keeping the number of arrivals (`keep` volume) or their rate (`keep` rate); `growth` is the
     factor of one year for each stream, taken `years` times. `timeout` limits a request, `drain` is the time for those
-    on their way after the last arrival. `accounts` is the size of the pool of test accounts, 0 where they were made up.
+    on their way after the last arrival. `accounts` is the number of test accounts that citizens borrowed, 0 where each
+    had a made-up one of their own.
     """
 
     campaign: str

@@ -11,9 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from config import Campaign, Environment
-from journeys import Citizen, Journey
+from journeys import Citizen, Identities, Journey
 from journeys.core import _registry, fetch, journey
+from journeys.identities import PARTNER, RESERVED, _test_numbers
 from loadtests.accounts import pool_of
 from loadtests.engine import Engine
 from loadtests.lending import Lending
@@ -117,6 +120,14 @@ def plan(
         end=seconds,
         **settings,
     )
+
+
+def few_numbers(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """Let there be so few generated test numbers, beside those that are set aside."""
+    others = RESERVED + 1 + (count - 1) // (PARTNER - 1)  # the probes', and the partners among the first
+    numbers = _test_numbers()[: count + others]
+    monkeypatch.setattr("journeys.identities._test_numbers", lambda: numbers)
+    assert len(Identities()) == count
 
 
 @contextmanager

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -198,6 +200,22 @@ def test_a_worker_that_joins_late_gets_accounts_from_the_others(runs, digid):
     assert arrivals["completed"] == arrivals["started"] == sum(digid.starts.values())
     assert digid.conflicts == 0
     assert summary["plan"]["processes"] == 2
+
+
+def test_two_processes_divide_the_generated_accounts_of_a_long_run(runs, digid):
+    """Without a pool, where more people are to come than there are numbers: the beginning of such a run."""
+    runs.write("null", "")
+    run = runs.run("--to", "11:30", "--processes", "2")
+    while sum(digid.starts.values()) < 40:
+        assert run.poll() is None, run.communicate()
+        time.sleep(0.1)
+    run.send_signal(signal.SIGINT)
+    summary = summary_of(run)
+    arrivals = summary["arrivals"]
+    assert arrivals["scheduled"] == 108_000
+    assert arrivals["started"] >= 40
+    assert arrivals["no_account"] == digid.conflicts == 0
+    assert summary["plan"]["accounts"] == len(Identities())
 
 
 def test_too_small_a_pool_makes_the_run_invalid(runs, digid):

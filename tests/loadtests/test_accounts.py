@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -14,7 +15,8 @@ from journeys import Account, Identities
 from loadtests.accounts import Pool, check_enough, needing, pool_of, read_pool
 from loadtests.lending import NOBODY, Lending
 from loadtests.plan import Plan, PlanError
-from tests.crowd import greet, plan, registered
+from loadtests.tenancy import Tenancy
+from tests.crowd import few_numbers, greet, plan, registered
 
 GOOD = "bsn,password,app,pin\n999990019,hunter2,phone-1,12345\n999990020,hunter3,phone-2,54321\n"
 
@@ -193,6 +195,69 @@ def test_used_once_the_n_th_arrival_has_the_n_th_account(monkeypatch):
         assert taken == [pool.accounts[2], pool.accounts[0], pool.accounts[3], None]
         lending.give_back(2, 0.0)
         assert lending.settle(1.0) == []
+
+
+def without_pool(citizens: int, visitors: int = 0) -> Plan:
+    """Plan citizens whose accounts are generated, and among them visitors of the website, who need none."""
+    split = [("test", citizens), ("visit-website", visitors)]
+    shares = [{"journey": name, "share": count / (citizens + visitors)} for name, count in split if count]
+    everyone = plan("http://127.0.0.1:9", citizens=citizens + visitors, seconds=1.0).model_dump(mode="json")
+    everyone["campaign"]["streams"]["all"]["split"] = shares
+    return Plan.model_validate(everyone)
+
+
+def test_with_numbers_for_all_the_n_th_arrival_has_the_n_th_generated_account(monkeypatch):
+    """There is no pool, and the seed fixes who everybody is."""
+    few_numbers(monkeypatch, 10)
+    with registered(greet):
+        the_plan = without_pool(10)
+        assert pool_of(the_plan) is None
+        lending = Lending(the_plan)
+        identities = Identities(the_plan.seed)
+        assert [lending.take(number, 0.0) for number in range(10)] == list(map(identities.account, range(10)))
+
+
+def test_with_more_arrivals_than_numbers_the_generated_accounts_are_leased(monkeypatch):
+    """Who finds none free gets none; whoever comes after one was given back gets that."""
+    few_numbers(monkeypatch, 10)
+    with registered(greet):
+        the_plan = without_pool(11)
+        pool = pool_of(the_plan)
+        check_enough(the_plan, pool)
+        lending = Lending(the_plan, pool)
+        taken = [lending.take(number, 0.0) for number in range(10)]
+        assert set(taken) == set(pool.accounts) == set(map(Identities(the_plan.seed).account, range(10)))
+        assert lending.take(10, 0.0) is None
+        lending.give_back(3, 1.0)
+        assert lending.take(10, 1.0) == taken[3]
+
+
+def test_visitors_of_the_website_use_up_no_generated_number(monkeypatch):
+    """Numbers that suffice for those who log in are theirs in their order, in every engine, and need not come back."""
+    few_numbers(monkeypatch, 10)
+    with registered(greet):
+        the_plan = without_pool(10, visitors=10)
+        pool, wanted = pool_of(the_plan), needing(the_plan)
+        for lending in (Lending(the_plan, pool, []), Lending(the_plan, pool, [1, 3])):
+            taken = [lending.take(int(number), 0.0) for number in np.flatnonzero(wanted)]
+            assert taken == list(map(Identities(the_plan.seed).account, range(10)))
+            assert lending.take(int(np.flatnonzero(~wanted)[0]), 0.0) == NOBODY
+    assert pool_of(without_pool(0, visitors=20)) is None
+
+
+def test_processes_own_different_generated_accounts(monkeypatch):
+    """Together they have all of them, and know by the digest that they mean the same."""
+    few_numbers(monkeypatch, 10)
+    with registered(greet):
+        the_plan = without_pool(11)
+        pools = [pool_of(the_plan) for _ in range(2)]
+        assert pools[0].digest == pools[1].digest != pool_of(the_plan.model_copy(update={"seed": 2})).digest
+        owned = Tenancy(len(pools[0])).begin([1, 2]).values()
+        engines = [Lending(the_plan, pool, own) for pool, own in zip(pools, owned, strict=True)]
+        one, other = ({lending.take(number, 0.0) for number in range(5)} for lending in engines)
+        assert [lending.take(5, 0.0) for lending in engines] == [None, None]
+    assert len(one) == len(other) == 5
+    assert one | other == set(pools[0].accounts)
 
 
 def test_generated_accounts_are_written_in_the_form_that_is_read(tmp_path):

@@ -1,4 +1,7 @@
-"""Citizens with accounts of a pool, walked by the engine: one at a time for each account, from arrival to the end."""
+"""Citizens with accounts of a pool, walked by the engine: one at a time for each account, from arrival to the end.
+
+The pool is an environment's, or of all generated test numbers.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from loadtests.engine import Engine
 from loadtests.lending import Lending
 from loadtests.second import Second
 from loadtests.tenancy import Handover
-from tests.crowd import Outcome, Talk, crowd, listening, plan, registered, say
+from tests.crowd import Outcome, Talk, crowd, few_numbers, listening, plan, registered, say
 
 IDENTITIES = Identities(3)
 
@@ -98,6 +101,35 @@ def test_an_account_has_one_citizen_at_a_time(pool):
         outcome = crowd(server.url, use_account, citizens=120, seconds=3.0, environment=pool(2))
     shared(portal, outcome, 2)
     assert outcome.engine.lending.lent == 0
+
+
+def test_a_generated_number_has_one_citizen_at_a_time(monkeypatch):
+    """There are twelve for the five or six on their way; each fifth stays for so long that all come round meanwhile."""
+
+    def use_number(citizen: Citizen) -> Journey:
+        bsn, number = citizen.account.bsn, citizen.number
+        yield from fetch("one", "website", f"/begin/{bsn}/{number}", contains="Hello")
+        yield Think(0.02 if number % 5 else 0.6)
+        yield from fetch("two", "website", f"/end/{bsn}/{number}", contains="Hello")
+
+    few_numbers(monkeypatch, 12)
+    portal = Portal()
+    with listening(portal.talk) as server:
+        outcome = crowd(server.url, use_number, citizens=120, seconds=3.0)
+    shared(portal, outcome, 12)
+    assert len(portal.begun) == 12
+    assert outcome.counts["due"] == outcome.counts["started"] + outcome.counts["no_account"] == 120
+    assert outcome.engine.lending.lent == 0
+
+
+def test_whoever_finds_all_generated_numbers_taken_is_counted(monkeypatch):
+    """Nobody is given a number that another one has."""
+    few_numbers(monkeypatch, 2)
+    portal = Portal()
+    with listening(portal.talk) as server:
+        outcome = crowd(server.url, use_account, citizens=60, seconds=0.6)
+    shared(portal, outcome, 2)
+    assert outcome.counts["no_account"] > 0
 
 
 def test_a_citizen_who_tries_again_keeps_the_account(pool):
