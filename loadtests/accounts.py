@@ -42,9 +42,10 @@ class GeneratedAccounts(Sequence[Account]):
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._identities = Identities(seed)
+        self._count = len(self._identities)
 
     def __len__(self) -> int:
-        return len(self._identities)
+        return self._count
 
     def __repr__(self) -> str:
         return f"{len(self):,} generated accounts of seed {self._seed}"
@@ -54,10 +55,11 @@ class GeneratedAccounts(Sequence[Account]):
     @overload
     def __getitem__(self, place: slice) -> Sequence[Account]: ...
     def __getitem__(self, place: int | slice) -> Account | Sequence[Account]:
-        numbers = range(len(self))[place]  # which knows the end, as `Identities` does not
-        if isinstance(numbers, int):
-            return self._identities.account(numbers)
-        return tuple(map(self._identities.account, numbers))
+        if isinstance(place, slice):
+            return tuple(map(self._identities.account, range(self._count)[place]))
+        if not 0 <= place < self._count:  # `Identities` would begin anew
+            raise IndexError(place)
+        return self._identities.account(place)
 
 
 @dataclass(frozen=True)
