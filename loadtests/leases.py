@@ -15,6 +15,9 @@ import numpy as np
 
 from loadtests.shapes import Floats
 
+PARTED_AT_ONCE = 1000
+"""Accounts that an engine gives up in one go, which takes a millisecond: citizens are due meanwhile."""
+
 
 class Leases:
     """The accounts of one engine, by their place in the pool.
@@ -51,9 +54,9 @@ class Leases:
         self._owed += count
 
     def part(self, now: float) -> list[int]:
-        """Give up accounts that were promised and are free now."""
+        """Give up accounts that were promised and are free now; of many only so many that nobody is kept waiting."""
         parted: list[int] = []
-        while self._owed and (account := self.lend(now)) is not None:
+        while self._owed and len(parted) < PARTED_AT_ONCE and (account := self.lend(now)) is not None:
             self._owed -= 1
             parted.append(account)
         return parted

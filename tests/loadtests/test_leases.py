@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtests.leases import Leases, most_at_once
+from loadtests.leases import PARTED_AT_ONCE, Leases, most_at_once
 
 
 def test_the_account_that_has_been_free_for_longest_comes_first():
@@ -42,6 +42,17 @@ def test_what_is_owed_is_given_up_when_it_is_free():
     assert leases.part(9.0) == []
     assert leases.part(20.0) == [1]
     assert len(leases) == 0
+
+
+def test_of_many_that_are_owed_some_are_given_up_at_a_time():
+    """Half of the generated accounts in one go would keep citizens waiting who are due; none is lost over it."""
+    leases = Leases()
+    leases.add(range(2500), 0.0)
+    leases.owe(2200)
+    parts = [leases.part(1.0) for _ in range(4)]
+    assert [len(part) for part in parts] == [PARTED_AT_ONCE, PARTED_AT_ONCE, 200, 0]
+    assert sorted(account for part in parts for account in part) == list(range(2200))
+    assert len(leases) == 300
 
 
 @given(
