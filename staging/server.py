@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 import ssl
 from collections.abc import AsyncIterator
@@ -21,6 +22,16 @@ def raise_file_limit() -> int:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard
+
+
+def keep_pauses_short() -> None:
+    """Have the collector leave alone what has lived for a while: everyone's session and draft, and no garbage.
+
+    Looking through those of 70,000 people took 0.7 s, again and again, in which nobody was answered.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(1000, 10, 1_000_000)
 
 
 @asynccontextmanager

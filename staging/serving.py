@@ -16,7 +16,7 @@ import typer
 from staging.app import Replica
 from staging.authority import Certificates, certify
 from staging.layout import GATEWAY, PREFIXES, endpoints, gateway_port, ports_beside
-from staging.server import listening, raise_file_limit
+from staging.server import keep_pauses_short, listening, raise_file_limit
 from staging.settings import Settings
 
 
@@ -29,6 +29,7 @@ async def serve(settings: Settings, host: str, port: int, folder: Path | None, *
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     raise_file_limit()
+    keep_pauses_short()
     replica = Replica(settings)
     async with AsyncExitStack() as open_ones:
         url = await open_ones.enter_async_context(listening(replica, host, port))

@@ -104,7 +104,7 @@ def report(bench: Bench, done: Generated, filers: int, seconds: int) -> None:
         bench.tell(f"citizens: {name}", count, "")
     bench.tell("citizens: failed", arrivals.failed, "")
     for row in summary.failures:
-        bench.tell(f"  failed: {row.reason} at {row.step}", row.count, "")
+        bench.tell(f"  failed: {row.reason} at {row.step}, {row.detail}", row.count, "")
     bench.tell("requests", summary.requests, "")
     bench.tell("response p50", 1000 * summary.response.p50, "ms", 1)
     bench.tell("response p99", 1000 * summary.response.p99, "ms", 1)
