@@ -29,7 +29,10 @@ class _Cookie:
             return False
         if host != self.domain and (self.host_only or not host.endswith("." + self.domain)):
             return False
-        return path.startswith(self.path) and (self.path.endswith("/") or path[len(self.path) :][:1] in {"", "/", "?"})
+        own = self.path
+        if own == "/":  # as most are
+            return True
+        return path.startswith(own) and (own.endswith("/") or path[len(own) :][:1] in {"", "/", "?"})
 
 
 class Jar:

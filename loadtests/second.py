@@ -164,15 +164,19 @@ def pack(second: Second) -> PackedSecond:
 def sparse(seconds: Sequence[float] | NDArray[np.float64]) -> Sparse:
     """Count durations as microseconds of three significant digits.
 
-    v is cut to its highest 11 bits, the resolution of the histogram it will go into: (v >> s) << s with
-    s = max(0, bits(v) - 11).
+    v is cut to its highest 11 bits, the resolution of the histogram it will go into. Counting by the places there takes
+    half as long as sorting:
+
+        place(v) = (s << 10) + (v >> s)      with s = max(0, bits(v) - 11); back: s = max(0, (place >> 10) - 1)
     """
     if not len(seconds):
         return [], []
     values = np.clip(np.rint(np.asarray(seconds) * 1e6), LOWEST, HIGHEST).astype(np.int64)
-    shift = np.maximum(0, np.floor(np.log2(values)).astype(np.int64) + 1 - SUB_BUCKET_BITS)
-    found, counts = np.unique((values >> shift) << shift, return_counts=True)
-    return found.tolist(), counts.tolist()
+    shift = np.maximum(0, np.frexp(values)[1] - SUB_BUCKET_BITS)
+    counts = np.bincount((shift << (SUB_BUCKET_BITS - 1)) + (values >> shift))
+    places = np.flatnonzero(counts)
+    shift = np.maximum(0, (places >> (SUB_BUCKET_BITS - 1)) - 1)
+    return ((places - (shift << (SUB_BUCKET_BITS - 1))) << shift).tolist(), counts[places].tolist()
 
 
 def locust_buckets(latencies: Sparse) -> dict[int, int]:
