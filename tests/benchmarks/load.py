@@ -46,8 +46,8 @@ class Sizes:
     """How much of everything; `scale` 1 takes some minutes."""
 
     def __init__(self, scale: float) -> None:
-        self.seconds = max(2, round(4 * scale))
-        self.rounds = 3 if scale >= 1 else 1
+        self.seconds = max(2, round(3 * scale))
+        self.rounds = 7 if scale >= 1 else 1  # one program's figures differ by a quarter from start to start
         self.getters = max(4, round(CONNECTIONS * scale))
         self.filers_per_second = max(5.0, 600 * scale)
         self.holders = max(40, round(2000 * scale))
