@@ -38,9 +38,11 @@ from loadtests.walk import NEVER, Walk
 SWEEP = 0.05
 """Seconds between looks at requests past their time-out; also measures the loop's lag."""
 
+LAST_ANSWERS = 1.0
+"""Seconds after the drain in which answers may still come: an instant that cuts off requests would be no failure."""
+
 STARTING = 0.002
 """Seconds spent on starting arrivals before answers get their turn again."""
-
 
 LETTING_GO = 1.0
 """Seconds at most for connections to close when the run is over."""
@@ -71,6 +73,7 @@ class Engine:
         self._swept = 0
         self._seconds: deque[Second] = deque()
         self._stop = self._over = False
+        self.ending = False  # nothing new is begun; who has asked may get an answer
         self._cpu = self._cpu_since = 0.0
         self._expected_sweep = 0.0
         self.think_factor = plan.think_factor
@@ -222,13 +225,13 @@ class Engine:
 
     def _open_second_tab(self, first: Walk) -> None:
         """Begin the same journey once more, beside the first: unless that has ended or the run does."""
-        if first in self._walks and not self._stop:
+        if first in self._walks and not self._stop and not self.ending:
             self.lending.share(first.number)
             self._set_out(Walk(self, first.definition, first.citizen, monotonic(), first.manner, tab_of=first))
 
     def _try_again(self, walk: Walk, due: float) -> None:
         """Let a citizen whose attempt failed begin anew; the browser was closed, so cookies are gone."""
-        failure = None if self._stop else self._away.pop(walk, None)
+        failure = None if self._stop or self.ending else self._away.pop(walk, None)
         if failure is not None:
             self._count_failure(self.second.setbacks, walk, failure)
             due = min(due, monotonic())  # the loop's clock has millisecond steps and may wake a little early
@@ -272,7 +275,7 @@ class Engine:
     def failed(self, walk: Walk, failure: JourneyFailed) -> None:
         """Record an attempt that failed, and what the citizen does next."""
         again = None
-        if walk.manner is not None and not walk.second_tab and not self._over:
+        if walk.manner is not None and not walk.second_tab and not self.ending:
             again = walk.manner.after_failure(walk.number, walk.history)
         if again is None:
             self._count_failure(self.second.setbacks if walk.second_tab else self.second.failed, walk, failure)
@@ -319,12 +322,31 @@ class Engine:
         self._carry_out_orders()
         started = self._schedule.instant == NEVER
         over = started and self._closed and not self._walks and not self._away
-        drained = started and now >= self._zero + self._plan.duration + self._plan.drain
-        if over or self._stop or drained:
+        overtime = now - self._zero - self._plan.duration - self._plan.drain
+        if started and overtime >= 0:
+            self._begin_nothing_new()
+            over = over or not self._walks or overtime >= LAST_ANSWERS
+        if over or self._stop:
             self._finish(cut_off=self._stop)
         else:
             self._expected_sweep = now + SWEEP
             self.loop.call_later(SWEEP, self._sweep)
+
+    def _begin_nothing_new(self) -> None:
+        """End the drain: those who have a request under way may get their answer, all others stop where they are."""
+        if not self.ending:
+            self.ending = True
+            for walk in [walk for walk in self._walks if walk.deadline == NEVER]:
+                self.left_off(walk, waiting=not walk.thinking)
+
+    def left_off(self, walk: Walk, *, waiting: bool) -> None:
+        """Record a citizen whom the end meets: who waits for the system has failed, others are unfinished."""
+        if waiting and not walk.second_tab:
+            self.failed(walk, JourneyFailed(Reason.TIMEOUT, walk.step, "still waiting when the run ended"))
+            return
+        if not walk.second_tab:
+            self.second.unfinished[walk.journey] += 1
+        self._forget(walk)
 
     def _give_up_overdue(self, now: float) -> None:
         """Let go of requests past their deadline; those noted here who have sent another since are noted again."""
@@ -374,20 +396,14 @@ class Engine:
         """
         if self._over:
             return
-        self._over = True
+        self._over = self.ending = True
         self.loop.stop()  # first: it ends after this turn, and whatever may go wrong now cannot keep it going
         if not self._stop:  # else those who came between the request and now are simply not due
             self._drop_overdue()
         for task in self._spares:
             task.cancel()
         for walk in list(self._walks):
-            if walk.second_tab:
-                self._forget(walk)
-            elif walk.thinking or cut_off:
-                self.second.unfinished[walk.journey] += 1
-                self._forget(walk)
-            else:
-                self.failed(walk, JourneyFailed(Reason.TIMEOUT, walk.step, "still waiting when the run ended"))
+            self.left_off(walk, waiting=not walk.thinking and not cut_off)
         for walk, failure in self._away.items():
             if cut_off:
                 self.second.unfinished[walk.journey] += 1

@@ -37,6 +37,7 @@ from journeys import (
     Response,
     Say,
     Think,
+    Wait,
 )
 from journeys.core import Exchange
 from loadtests.behaviour import History, Manner
@@ -163,7 +164,9 @@ class Walk:
         except Exception as error:  # noqa: BLE001 - a bug in a journey must not stop the others
             self._engine.bug(error)
         else:
-            if type(action) is Request:
+            if self._engine.ending:
+                self._engine.left_off(self, waiting=type(action) is Wait)
+            elif type(action) is Request:
                 self._ask(action)
             elif type(action) is Connect:
                 self._call(action)

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -23,7 +22,7 @@ from aiohttp import web
 
 from journeys import Account, Identities
 from tests.conftest import ROOT
-from tests.waiting import LONG
+from tests.waiting import LONG, eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(6 * LONG)]
 
@@ -189,8 +188,7 @@ def test_a_worker_that_joins_late_gets_accounts_from_the_others(runs, digid):
     address = f"127.0.0.1:{free_port()}"
     run = runs.run("--to", "10:00:26", "--master", "--bind", address)
     runs.start("worker", "--master", address)
-    while not digid.starts:
-        assert run.poll() is None, run.communicate()
+    assert eventually(lambda: bool(digid.starts) or run.poll() is not None)
     late = runs.start("worker", "--master", address)
     summary = summary_of(run)
     arrivals = summary["arrivals"]
@@ -206,11 +204,10 @@ def test_two_processes_divide_the_generated_accounts_of_a_long_run(runs, digid):
     """Without a pool, where more people are to come than there are numbers: the beginning of such a run."""
     runs.write("null", "")
     run = runs.run("--to", "11:30", "--processes", "2")
-    while sum(digid.starts.values()) < 40:
-        assert run.poll() is None, run.communicate()
-        time.sleep(0.1)
+    came = eventually(lambda: sum(digid.starts.values()) >= 40 or run.poll() is not None)
     run.send_signal(signal.SIGINT)
     summary = summary_of(run)
+    assert came, f"nobody was given an account: {summary['arrivals']}"
     arrivals = summary["arrivals"]
     assert arrivals["scheduled"] == 108_000
     assert arrivals["started"] >= 40

@@ -11,6 +11,7 @@ import gzip
 import itertools
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -208,6 +209,79 @@ def test_those_who_wait_for_the_system_at_the_end_have_failed():
         outcome = crowd(target.url, waiting, drain=0.3)
     assert outcome.failure() == ("one", Reason.TIMEOUT)
     assert outcome.failed == outcome.results.total_unfinished == 5
+
+
+def just_after_the_drain(*answers: bytes) -> tuple[Callable[[Talk], None], Callable[[Engine], bool]]:
+    """Return a talk that answers once the drain is over, and what tells it so, for `stop_when`."""
+    over = threading.Event()
+
+    def talk(it: Talk) -> None:
+        it.request()
+        over.wait(20)
+        it.send(*answers)
+        it.wait_for_end()
+
+    def tell(engine: Engine) -> bool:
+        if engine.ending:
+            over.set()
+        return False
+
+    return talk, tell
+
+
+def test_an_answer_just_after_the_drain_still_counts():
+    """Who has asked before the end is no failure for the instant at which the run ends."""
+    talk, tell = just_after_the_drain(say())
+    with listening(talk) as target:
+        outcome = crowd(target.url, drain=0.0, stop_when=tell)
+    assert (outcome.completed, outcome.failed) == (10, 0)
+    assert outcome.results.response().count == 10
+
+
+@pytest.mark.parametrize(
+    ("then", "ended"),
+    [
+        (Request("two", "website", "/"), {"unfinished": 10}),
+        (Think(60.0), {"unfinished": 10}),
+        (Wait(60.0), {"failed": 10}),
+    ],
+    ids=["ask", "think", "wait"],
+)
+def test_nothing_new_begins_once_the_drain_is_over(then: Request | Think | Wait, ended: dict[str, int]):
+    """Who would go on is unfinished; who was told to wait once more was not served."""
+
+    def goes_on(_citizen: Citizen) -> Journey:
+        yield from fetch("one", "website", "/", contains="Hello")
+        yield then
+
+    talk, tell = just_after_the_drain(say())
+    with listening(talk) as target:
+        outcome = crowd(target.url, goes_on, drain=0.0, stop_when=tell)
+    assert outcome.results.response().count == 10, "the answer itself was in time"
+    assert outcome.failed == ended.get("failed", 0)
+    assert outcome.results.total_unfinished == ended.get("unfinished", 0)
+
+
+def test_who_fails_just_after_the_drain_does_not_try_again():
+    """A retry would be something new."""
+    talk, tell = just_after_the_drain(say(status=b"500 Broken"))
+    with listening(talk) as target:
+        behaviour = {"retry": {"times": 9, "pause": "1ms"}}
+        outcome = crowd(target.url, drain=0.0, stop_when=tell, behaviour=behaviour)
+    assert outcome.failed == outcome.counts["attempts"] == 10
+
+
+def test_who_gets_no_answer_after_the_drain_either_has_failed():
+    """The last moment is short: a system that hangs cannot prolong the run."""
+
+    def silent(it: Talk) -> None:
+        it.wait_for_end()
+
+    with listening(silent) as target:
+        begun = time.monotonic()
+        outcome = crowd(target.url, drain=0.0, timeout=300.0)
+    assert outcome.failure() == ("one", Reason.TIMEOUT)
+    assert time.monotonic() - begun < 20
 
 
 def test_a_bug_in_a_journey_ends_the_run_with_its_error():
