@@ -94,10 +94,14 @@ def _lateness(limits: Thresholds) -> Panel:
 def _cpu() -> Panel:
     return time_series(
         "CPU of the busiest generator process",
-        "Has the generator room left? 100 % is one core, all it can use.",
-        [Query(f"max({select(load.GENERATOR_CPU, **SCOPE)})", "busiest process")],
+        "Has the generator room left? 100 % is one core, all it can use. "
+        "What the host of its machine gives to others (steal) makes arrivals late however much room there is.",
+        [
+            Query(f"max({select(load.GENERATOR_CPU, **SCOPE)})", "busiest process"),
+            Query(f"max({select(load.GENERATOR_STOLEN, **SCOPE)})", "withheld by the host"),
+        ],
         unit="percentunit",
-        colours={"busiest process": palette.NEUTRAL},
+        colours={"busiest process": palette.NEUTRAL, "withheld by the host": palette.BAD},
         lines_at=_BUSY,
     )
 

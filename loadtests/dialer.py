@@ -13,7 +13,9 @@ import errno
 import os
 import resource
 import socket
+import ssl
 from collections import defaultdict
+from functools import cached_property
 from itertools import cycle
 from typing import Protocol
 
@@ -47,9 +49,9 @@ class Dialer:
         self._loop = loop
         self._allowed = frozenset(environment.allow)
         self._sources = cycle(environment.source_addresses) if environment.source_addresses else None
-        # One context for all citizens: a context of its own would cost each 800 KiB.
-        secure = any(url.startswith("https:") for url in environment.endpoints.values())
-        self._tls = environment.tls.context() if secure else None
+        self._trust = environment.tls
+        if any(url.startswith("https:") for url in environment.endpoints.values()):
+            self._tls  # noqa: B018 - read now: a file that cannot be used is no news for the middle of a run
         self._pool: defaultdict[Origin, list[Connection]] | None = defaultdict(list) if pooled else None
         self._idle: dict[Idler, float] = {}
         self._outbox = Outbox(loop)
@@ -57,6 +59,11 @@ class Dialer:
         self.open = 0
         self.opened = 0
         self.closed_early = 0
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """One context for all citizens: one of its own would cost each 800 KiB."""
+        return self._trust.context()
 
     def allows(self, host: str) -> bool:
         """Tell whether the environment allows traffic to a host."""

@@ -25,7 +25,7 @@ from journeys.core import Exchange
 from loadtests.alarm import Alarm
 from loadtests.contact import targets_of
 from loadtests.dialer import Dialer
-from loadtests.health import cpu_seconds, memory_in_use, quieten_interpreter, tcp_sockets
+from loadtests.health import Cores, memory_in_use, quieten_interpreter, tcp_sockets
 from loadtests.http1 import forget_heads
 from loadtests.lending import Lending
 from loadtests.origin import Origin
@@ -74,7 +74,7 @@ class Engine:
         self._seconds: deque[Second] = deque()
         self._stop = self._over = False
         self.ending = False  # nothing new is begun; who has asked may get an answer
-        self._cpu = self._cpu_since = 0.0
+        self._cores = Cores(monotonic())
         self._expected_sweep = 0.0
         self.think_factor = plan.think_factor
         self.timeout = plan.timeout
@@ -130,7 +130,6 @@ class Engine:
     def _run(self) -> None:
         try:
             quieten_interpreter()
-            self._cpu = cpu_seconds()
             self.loop.call_later(max(0.0, self._zero - monotonic()), self._begin)
             self.loop.run_forever()
             self._let_go()
@@ -155,7 +154,7 @@ class Engine:
 
     def _begin(self) -> None:
         self.loop.set_exception_handler(self._unexpected)
-        self._cpu, self._cpu_since = cpu_seconds(), monotonic()
+        self._cores = Cores(monotonic())
         self._expected_sweep = monotonic() + SWEEP
         self._swept = int(monotonic() / SWEEP)
         self.second = Second(max(0, int(monotonic() - self._zero)))  # above 0 where the run was under way already
@@ -374,12 +373,9 @@ class Engine:
         self.loop.call_later(max(0.001, self.second.index + 1 + self._zero - monotonic()), self._turn_second)
 
     def _close_second(self) -> None:
-        now = monotonic()
         self.second.due, self._due = self._schedule.passed - self._due, self._schedule.passed
         self.second.reached = self._schedule.reached
-        cpu = cpu_seconds()
-        elapsed = max(1.0, now - self._cpu_since)  # a few milliseconds at the end are no measure of a core
-        self.second.cpu, self._cpu, self._cpu_since = (cpu - self._cpu) / elapsed, cpu, now
+        self.second.cpu, self.second.stolen = self._cores.look(monotonic())
         second, dialer = self.second, self.dialer
         second.connections, dialer.opened = dialer.opened, 0
         second.closed_early, dialer.closed_early = dialer.closed_early, 0

@@ -59,6 +59,7 @@ class LoadCollector(Collector):
         yield _family(metrics.LATENESS_P99, [([name], percentile(lateness, 0.99))])
         yield _family(metrics.PROGRESS, [([name], now / plan.duration)])
         yield _family(metrics.GENERATOR_CPU, [([name], latest["cpu"])])
+        yield _family(metrics.GENERATOR_STOLEN, [([name], latest["stolen"])])
         yield _family(metrics.GENERATOR_CONNECTIONS, [([name], latest["open_connections"])])
         yield _family(metrics.GENERATOR_MEMORY, [([name], latest["memory"])])
         yield _family(metrics.GENERATOR_LAG, [([name], latest["lag"])])

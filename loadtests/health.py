@@ -11,7 +11,7 @@ from pathlib import Path
 MAX_IN_FLIGHT = 100_000
 """Citizens on their way in one process, unless told otherwise: about a gigabyte of them."""
 
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+_PAGE, _TICKS = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
 
 
 def memory_in_use() -> int:
@@ -23,6 +23,31 @@ def cpu_seconds() -> float:
     """Return the CPU time that this process has used."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
+
+
+def stolen_seconds() -> float:
+    """Return the CPU time, of all cores, in which this machine wanted to run and its host did not let it.
+
+    It is `steal` of proc_stat(5); always 0 where the machine is no virtual one, or its host does not tell.
+    """
+    with Path("/proc/stat").open() as lines:
+        return int(lines.readline().split()[8]) / _TICKS
+
+
+class Cores:
+    """Cores used from one look to the next, 1 = one core."""
+
+    def __init__(self, now: float) -> None:
+        """Begin at the instant `now`, in seconds."""
+        self._since, self._used, self._stolen = now, cpu_seconds(), stolen_seconds()
+
+    def look(self, now: float) -> tuple[float, float]:
+        """Return the cores that this process has used since the last look, and those that the host withheld."""
+        used, stolen = cpu_seconds(), stolen_seconds()
+        elapsed = max(1.0, now - self._since)  # a few milliseconds at the end are no measure of a core
+        cores = (used - self._used) / elapsed, (stolen - self._stolen) / elapsed
+        self._since, self._used, self._stolen = now, used, stolen
+        return cores
 
 
 YOUNG = 1000

@@ -48,6 +48,12 @@ PROGRESS = Metric("piekwacht_load_progress_ratio", "gauge", "Part of the run tha
 GENERATOR_CPU = Metric(
     "piekwacht_load_generator_cpu_ratio", "gauge", "CPU used by the busiest generator process, 1 = one core", CAMPAIGN
 )
+GENERATOR_STOLEN = Metric(
+    "piekwacht_load_generator_stolen_ratio",
+    "gauge",
+    "CPU that the generator's machine wanted and its host gave to others, 1 = one core",
+    CAMPAIGN,
+)
 GENERATOR_CONNECTIONS = Metric(
     "piekwacht_load_generator_connections_open", "gauge", "Connections that the generator has open", CAMPAIGN
 )

@@ -268,9 +268,10 @@ def _generator(sheet: _Sheet) -> Iterator[Plot]:
     )
     yield sheet.plot(
         "cpu",
-        "Cores used by the busiest process",
-        "Processor time that the busiest generator process used, in cores.",
-        Series("busiest process", sheet.values(lambda row: row.cpu), "purple", filled=True),
+        "Cores",
+        "Processor time that the busiest generator process used, and what the host of its machine withheld, in cores.",
+        Series("used by the busiest process", sheet.values(lambda row: row.cpu), "purple", filled=True),
+        line("withheld by the host", lambda row: row.stolen, "text", "dashed"),
     )
     yield sheet.plot(
         "connections",

@@ -52,7 +52,8 @@ class Second:
 
     `attempts` are journeys begun, retries and second tabs included; `setbacks` are failed attempts that did not decide
     what became of the citizen. `spare` are connections that only a bug opened, `closed_early` idle ones closed for want
-    of descriptors. At the second's end: citizens `in_flight`, `open_connections`, TCP `sockets` of the whole machine
+    of descriptors. `cpu` are the cores that the process used, `stolen` those that the machine wanted and its host
+    withheld. At the second's end: citizens `in_flight`, `open_connections`, TCP `sockets` of the whole machine
     (those in TIME_WAIT included), `memory` of the process in bytes. By channel: `waits` in the waiting room of those
     admitted, and the `longest_pause` before an admission was noticed. `contacts` are by base URL. `orders` were carried
     out, and then all arrivals of the engine's lanes below the number `reached` were started. `no_account` found no free
@@ -76,6 +77,7 @@ class Second:
     sockets: int = 0
     memory: int = 0
     cpu: float = 0.0
+    stolen: float = 0.0
     lag: float = 0.0
     lateness: array[float] = field(default_factory=lambda: array("d"))
     steps: defaultdict[StepKey, StepTimes] = field(default_factory=lambda: defaultdict(StepTimes))
@@ -102,6 +104,7 @@ class PackedSecond(TypedDict):
     counts: dict[str, int]
     gauges: dict[str, int]
     cpu: float
+    stolen: float
     lag: float
     lateness: Sparse
     steps: list[tuple[StepKey, int, Sparse, Sparse]]
@@ -143,6 +146,7 @@ def pack(second: Second) -> PackedSecond:
         "counts": {name: getattr(second, name) for name in COUNTS},
         "gauges": {name: getattr(second, name) for name in GAUGES},
         "cpu": second.cpu,
+        "stolen": second.stolen,
         "lag": second.lag,
         "lateness": sparse(second.lateness),
         "steps": [

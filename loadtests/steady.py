@@ -24,7 +24,7 @@ class Steady:
     """What was measured from second `start` up to `end`, not included; times in seconds.
 
     `failed_after` are the journeys that failed after `end`, `completed_after` those that passed. `cpu` is the number of
-    cores that the busiest process used over `BUSY_SECONDS`.
+    cores that the busiest process used over `BUSY_SECONDS`, `stolen` those that the host withheld, on average.
     """
 
     start: int
@@ -39,6 +39,7 @@ class Steady:
     response: Latencies
     lateness_p99: float
     cpu: float
+    stolen: float
     loop_lag: float
 
     @property
@@ -79,6 +80,7 @@ def measure(results: Results) -> Steady:
         response=together(step.steady for step in results.steps.values()),
         lateness_p99=results.steady_lateness.percentile(0.99),
         cpu=_busiest(rows["cpu"].tolist()),
+        stolen=float(rows["stolen"].mean()) if len(rows) else 0.0,
         loop_lag=float(rows["lag"].max(initial=0.0)),
     )
 

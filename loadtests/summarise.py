@@ -123,6 +123,7 @@ def _generator_of(arrivals: ArrivalFacts, steady: Steady) -> Generator:
         lateness_p99=steady.lateness_p99,
         cpu=steady.cpu,
         loop_lag=steady.loop_lag,
+        stolen=steady.stolen,
     )
 
 
@@ -183,6 +184,8 @@ def _generator(results: Results, timeline: list[SecondRow]) -> GeneratorFacts:
     return GeneratorFacts(
         cpu_mean=sum(row.cpu for row in timeline) / len(timeline) if timeline else 0.0,
         cpu_max=float(rows["cpu"].max(initial=0.0)),
+        stolen_mean=sum(row.stolen for row in timeline) / len(timeline) if timeline else 0.0,
+        stolen_max=float(rows["stolen"].max(initial=0.0)),
         loop_lag_max=float(rows["lag"].max(initial=0.0)),
         connections=results.counts["connections"],
         connections_open_max=int(rows["open_connections"].max(initial=0)),
@@ -381,4 +384,5 @@ def _second(plan: Plan, timeline: Timeline, index: int) -> SecondRow:
         lateness_p99=percentile(lateness, 0.99),
         loop_lag=float(row["lag"]),
         cpu=float(row["cpu"]),
+        stolen=float(row["stolen"]),
     )

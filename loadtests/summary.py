@@ -294,11 +294,13 @@ class SecondRow(Strict):
     lateness_p99: float
     loop_lag: float
     cpu: float
+    stolen: float
 
 
 class GeneratorFacts(Strict):
     """Whether the instrument was fit: CPU of the busiest process (1 = one core), lag of its event loop.
 
+    `stolen_mean` and `stolen_max` are the cores that the machine wanted and its host gave to others (proc_stat(5)).
     `memory_max` is the sum over processes, in bytes. `sockets_max` counts the TCP sockets of the machine, TIME_WAIT
     included; one address has `local_ports` of them for one destination. `closed_early` are idle connections closed
     because the limit on descriptors was reached. `machine` is that of the process that led the run.
@@ -306,6 +308,8 @@ class GeneratorFacts(Strict):
 
     cpu_mean: float
     cpu_max: float
+    stolen_mean: float
+    stolen_max: float
     loop_lag_max: float
     connections: int
     connections_open_max: int

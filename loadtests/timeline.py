@@ -44,13 +44,15 @@ ROW = np.dtype(
         *((name, np.int32) for name in ("reports", *_COUNTS, *_GAUGES, "sockets")),
         ("memory", np.int64),
         ("cpu", np.float64),
+        ("stolen", np.float64),
         ("lag", np.float64),
         ("admitted", np.int32, (len(CHANNELS),)),
         ("lateness", np.uint32, (2, len(KEPT))),
         ("response", np.uint32, (2, len(KEPT))),
     ]
 )
-"""One second. `reports` says how many workers told of it; of sockets, CPU and lag it is the highest, else the sum.
+"""One second. `reports` says how many workers told of it; of sockets, CPU, what the host withheld and lag it is the
+highest, else the sum.
 
 `lateness` and `response` are microseconds, rising, and how often each occurred.
 """
@@ -129,6 +131,7 @@ def _count(row: Any, second: PackedSecond) -> None:
     row["setbacks"] += sum(count for _, count, _ in second["setbacks"])
     row["sockets"] = max(row["sockets"], gauges["sockets"])
     row["cpu"] = max(row["cpu"], second["cpu"])
+    row["stolen"] = max(row["stolen"], second["stolen"])
     row["lag"] = max(row["lag"], second["lag"])
     for (channel, passage), count in second["passages"]:
         if passage in {Passage.ADMITTED, Passage.UNQUEUED}:

@@ -46,6 +46,10 @@ class Check(Strict):
         return "missed" if self.complaint else "met"
 
 
+NOTICED = 0.02
+"""Cores withheld by the host from which on it is named as a cause: in every second someone waits for 20 ms."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """The outcome and every reason for it; a passed run has none."""
@@ -56,7 +60,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Generator:
-    """How the generator did; times in seconds. `cpu` and `loop_lag` may be left out where nothing limits them."""
+    """How the generator did; times in seconds. `cpu` and `loop_lag` may be left out where nothing limits them.
+
+    `stolen` are the cores that the machine wanted and its host gave to others: a cause of lateness, never judged alone.
+    """
 
     due: int
     started: int
@@ -64,6 +71,7 @@ class Generator:
     lateness_p99: float
     cpu: float = 0.0
     loop_lag: float = 0.0
+    stolen: float = 0.0
 
 
 def judge(
@@ -119,6 +127,9 @@ def troubles(
 def generator_checks(generator: Generator, limits: GeneratorLimits) -> list[Check]:
     """Return the checks of the generator's health."""
     late, busy = "the generator could not keep its schedule", "the generator was the limit"
+    host = (
+        f"; the machine's host withheld {generator.stolen:.2f} cores meanwhile" if generator.stolen >= NOTICED else ""
+    )
     started = generator.started / generator.due if generator.due else 1.0
     checks = [
         check(
@@ -127,7 +138,7 @@ def generator_checks(generator: Generator, limits: GeneratorLimits) -> list[Chec
             "share",
             limits.started_share,
             started,
-            f"{late}: {generator.started} of {generator.due} arrivals were started ({generator.dropped} dropped)",
+            f"{late}: {generator.started} of {generator.due} arrivals were started ({generator.dropped} dropped){host}",
             lowest=True,
         ),
         check(
@@ -137,7 +148,7 @@ def generator_checks(generator: Generator, limits: GeneratorLimits) -> list[Chec
             limits.lateness_p99,
             generator.lateness_p99,
             f"{late}: 1 % of the arrivals started more than {generator.lateness_p99 * 1000:.0f} ms late"
-            f" (limit {limits.lateness_p99 * 1000:g} ms)",
+            f" (limit {limits.lateness_p99 * 1000:g} ms){host}",
         ),
     ]
     if limits.cpu is not None:
@@ -145,7 +156,7 @@ def generator_checks(generator: Generator, limits: GeneratorLimits) -> list[Chec
         checks.append(check("generator", "generator CPU", "cores", limits.cpu, generator.cpu, said))
     if limits.loop_lag is not None:
         lag, most = generator.loop_lag * 1000, limits.loop_lag * 1000
-        said = f"{busy}: its event loop was {lag:.0f} ms late (limit {most:g} ms)"
+        said = f"{busy}: its event loop was {lag:.0f} ms late (limit {most:g} ms){host}"
         checks.append(check("generator", "generator loop lag", "seconds", limits.loop_lag, generator.loop_lag, said))
     return checks
 

@@ -24,6 +24,7 @@ from typing import NoReturn
 
 from config.commands import Exit
 from config.files import write_all
+from loadtests.health import stolen_seconds
 from loadtests.plan import Plan
 from loadtests.summary import Summary
 from tests import nginx
@@ -42,6 +43,22 @@ class NotMeasured(Exception):  # noqa: N818 - a row without a figure, not an err
 
 class Broken(Exception):  # noqa: N818 - the same
     """A program of ours ended with an error, or a reference did nothing: the measurement is invalid."""
+
+
+NOTICED = 0.02
+"""Share of the cores' time withheld by the host that spoils figures."""
+
+
+class Disturbance:
+    """What the host of this machine has withheld since this was made."""
+
+    def __init__(self) -> None:
+        self._since, self._stolen = time.monotonic(), stolen_seconds()
+
+    @property
+    def share(self) -> float:
+        """The share of the time of all cores."""
+        return (stolen_seconds() - self._stolen) / (time.monotonic() - self._since) / (os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
@@ -67,6 +84,7 @@ class Bench:
         self.rows: list[Row] = []
         self.facts = machine()
         self.details: dict[str, object] = {}
+        self._disturbed = Disturbance()
         for key, value in self.facts.items():
             print(f"{key}: {value}")
         print(f"\n{'what':<66} {'figure':>26}  {'bar':<14} met", flush=True)
@@ -94,10 +112,13 @@ class Bench:
     @contextmanager
     def part(self, what: str) -> Iterator[None]:
         """Measure one part: if something it needs is missing, the others go on."""
+        disturbed = Disturbance()
         try:
             yield
         except (NotMeasured, FileNotFoundError) as reason:
             self.skip(what, reason)
+        if disturbed.share > NOTICED:
+            print(f"  note: {what}: the host withheld {disturbed.share:.0%} of the cores meanwhile", flush=True)
 
     def check(self, what: str, summary: Summary) -> None:
         """Say so where a run of ours lost or failed anything: its figures are then worth little."""
@@ -111,6 +132,7 @@ class Bench:
 
     def finish(self) -> NoReturn:
         """Write the file and leave: with 0 if every bar is met, with 1 if not, with 3 if nothing could be measured."""
+        self.tell("withheld from this machine by its host", 100 * self._disturbed.share, "% of its cores", 1)
         path = OUT / f"{self.name}.json"
         rows = [asdict(row) for row in self.rows]
         write_all({path: json.dumps({"machine": self.facts, "rows": rows, **self.details}, indent=2) + "\n"})

@@ -56,6 +56,7 @@ def second(index: int, **changes: Any) -> SecondRow:
         "lateness_p99": 0.0006,
         "loop_lag": 0.002,
         "cpu": 0.12,
+        "stolen": 0.01,
     }
     return SecondRow.model_validate(row | changes)
 
@@ -281,6 +282,8 @@ def summary(**changes: Any) -> Summary:
         "generator": GeneratorFacts(
             cpu_mean=0.12,
             cpu_max=0.2,
+            stolen_mean=0.01,
+            stolen_max=0.05,
             loop_lag_max=0.004,
             connections=61,
             connections_open_max=15,

@@ -139,6 +139,13 @@ def test_the_busiest_ten_seconds_count_as_busy():
     assert steady.measure(Results()).cpu == 0
 
 
+def test_what_the_host_withheld_is_a_mean_of_the_steady_part():
+    """Lateness comes from all of it, not from the worst second."""
+    found = results([second(index, stolen=0.8 if index < 2 else 0.1) for index in range(6)], range(1, 6))
+    assert steady.measure(found).stolen == pytest.approx((0.8 + 4 * 0.1) / 5)
+    assert steady.measure(Results()).stolen == 0
+
+
 def summary_of(found: Results, the_plan=None, **options: object) -> Summary:
     return summarise(
         the_plan or plan(), found, began=datetime.now(UTC), seconds=10.0, processes=1, command="test", **options

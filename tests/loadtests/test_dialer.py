@@ -181,6 +181,22 @@ def test_a_handshake_that_fails_is_taken_back(secure_website, sources):
     run(test)
 
 
+def test_who_is_redirected_from_http_to_https_speaks_tls(website, secure_website):
+    """Where no system has an address with TLS and one redirects to it: with the trust of the environment."""
+    secure, tls = secure_website
+
+    async def test() -> None:
+        it = dialer(website.url, tls=tls)
+        connection = await it.connect(origin(secure))
+        assert (await ask(connection)).body == b"Hello"
+        connection.close()
+        untrusting = dialer(website.url)
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await untrusting.connect(origin(secure))
+
+    run(test)
+
+
 @pytest.mark.parametrize("sources", [[], ["127.0.0.2"]])
 def test_cancelling_at_any_moment_leaks_nothing(website, secure_website, sources):
     """After so many turns of the loop, plain and with TLS: whether it was open already or not, it is gone then."""

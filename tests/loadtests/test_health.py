@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import psutil
+import pytest
+
 from journeys import Citizen, Journey
 from journeys.core import Think
-from loadtests.health import quieten_interpreter
+from loadtests import health
+from loadtests.health import Cores, quieten_interpreter, stolen_seconds
 from tests.collector import collections
 from tests.crowd import crowd
 
@@ -31,3 +35,19 @@ def test_what_has_lived_for_a_while_is_left_alone():
         kept = [[number] for number in range(100_000)]
     assert len(kept) == 100_000
     assert {generation for generation, _ in noted} == {0}
+
+
+def test_what_the_host_withholds_is_what_the_system_calls_steal():
+    """Over all cores, in seconds; read by someone else at almost the same time."""
+    before, stolen, after = psutil.cpu_times().steal, stolen_seconds(), psutil.cpu_times().steal
+    assert before - 0.02 <= stolen <= after + 0.02
+
+
+def test_cores_are_those_of_the_time_since_the_last_look(monkeypatch):
+    """Used by this process and withheld by the host; the moment between two looks at the end is no measure."""
+    used, stolen = iter([10.0, 12.0, 12.5]), iter([5.0, 5.0, 6.0])
+    monkeypatch.setattr(health, "cpu_seconds", lambda: next(used))
+    monkeypatch.setattr(health, "stolen_seconds", lambda: next(stolen))
+    cores = Cores(100.0)
+    assert cores.look(104.0) == (0.5, 0.0)
+    assert cores.look(104.001) == (pytest.approx(0.5), pytest.approx(1.0))

@@ -30,6 +30,7 @@ def test_a_good_run_passes_without_reasons():
         ({"lateness_p99": 0.11}, "more than 110 ms late (limit 100 ms)"),
         ({"cpu": 0.95}, "its busiest process used 0.95 cores (limit 0.9)"),
         ({"loop_lag": 0.5}, "its event loop was 500 ms late (limit 200 ms)"),
+        ({"lateness_p99": 0.11, "stolen": 0.4}, "(limit 100 ms); the machine's host withheld 0.40 cores meanwhile"),
     ],
 )
 def test_a_generator_that_was_the_limit_makes_the_run_invalid(change, words):
@@ -37,6 +38,13 @@ def test_a_generator_that_was_the_limit_makes_the_run_invalid(change, words):
     verdict = judge([*generator_checks(replace(GOOD, **change), LIMITS), held(0.5)])
     assert verdict.outcome == "invalid"
     assert words in "; ".join(verdict.reasons)
+
+
+def test_what_the_host_withholds_is_a_cause_and_no_fault():
+    """An instrument that kept its schedule is fit, whatever happened around it; a trace of it explains no lateness."""
+    assert judge([*generator_checks(replace(GOOD, stolen=1.5), LIMITS), held(0.5)]).outcome == "passed"
+    slightly = replace(GOOD, lateness_p99=0.11, stolen=0.01)
+    assert "host" not in "; ".join(judge(generator_checks(slightly, LIMITS)).reasons)
 
 
 def test_cpu_and_lag_are_judged_only_where_they_are_limited():
