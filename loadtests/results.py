@@ -226,7 +226,7 @@ class Results:
 
     @property
     def total_unfinished(self) -> int:
-        """Journeys whose citizens were still thinking when the run ended."""
+        """Journeys whose citizens were still thinking when the run ended, or would have gone on."""
         return sum(self.unfinished.values())
 
     @property

@@ -92,8 +92,8 @@ class ArrivalFacts(Strict):
     """What became of the arrivals.
 
     `expected` is the integral of the rate, `scheduled` the number drawn, `due` those whose instant came before the run
-    ended, `no_account` those for whom no test account was free, `unfinished` those who were still thinking at its end,
-    `lost` those whose worker was lost.
+    ended, `no_account` those for whom no test account was free, `unfinished` those who were still thinking at its end
+    or would have gone on, `lost` those whose worker was lost.
 
         scheduled = due + not_due    due = dropped + no_account + completed + failed + aborted + unfinished + lost
 
