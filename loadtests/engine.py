@@ -39,7 +39,7 @@ SWEEP = 0.05
 """Seconds between looks at requests past their time-out; also measures the loop's lag."""
 
 LAST_ANSWERS = 1.0
-"""Seconds after the drain in which answers may still come: an instant that cuts off requests would be no failure."""
+"""Seconds after the drain in which answers may still come: what an instant cuts off is no failure of the system."""
 
 STARTING = 0.002
 """Seconds spent on starting arrivals before answers get their turn again."""

@@ -60,6 +60,7 @@ BY_CHANCE = {
         *("Start lateness, p99", "Start lateness, 99th percentile", "Descriptors in use", "Monitor"),
         *("Coverage", "Coverage, 1 hour: what is missing"),
     },
+    "what the host of this machine withholds comes and goes": {"CPU of the busiest generator process"},
     "who arrives, and what happens to them, is drawn by lot": {
         *("In flight", "Citizens in flight, and answers a second", "Journeys, this range", "Verdict", "Load tests"),
         *("Passages of the waiting room", "Admitted by the waiting room", "Response time by step, this range"),
