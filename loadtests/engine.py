@@ -323,20 +323,13 @@ class Engine:
         over = started and self._closed and not self._walks and not self._away
         overtime = now - self._zero - self._plan.duration - self._plan.drain
         if started and overtime >= 0:
-            self._begin_nothing_new()
-            over = over or not self._walks or overtime >= LAST_ANSWERS
+            self.ending = True
+            over = over or overtime >= LAST_ANSWERS or all(walk.deadline == NEVER for walk in self._walks)
         if over or self._stop:
             self._finish(cut_off=self._stop)
         else:
             self._expected_sweep = now + SWEEP
             self.loop.call_later(SWEEP, self._sweep)
-
-    def _begin_nothing_new(self) -> None:
-        """End the drain: those who have a request under way may get their answer, all others stop where they are."""
-        if not self.ending:
-            self.ending = True
-            for walk in [walk for walk in self._walks if walk.deadline == NEVER]:
-                self.left_off(walk, waiting=not walk.thinking)
 
     def left_off(self, walk: Walk, *, waiting: bool) -> None:
         """Record a citizen whom the end meets: who waits for the system has failed, others are unfinished."""

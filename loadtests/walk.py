@@ -215,6 +215,8 @@ class Walk:
     def _wake(self) -> None:
         self._timer = None
         self._engine.dialer.wake(self)
+        if self._engine.ending:  # they stay where the end has met them
+            return
         early = max(0.0, self.due - monotonic())  # the loop's clock has millisecond steps and may wake a little early
         self.due -= early
         if self.thinking:

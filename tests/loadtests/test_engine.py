@@ -22,7 +22,7 @@ from loadtests.engine import Engine
 from loadtests.results import Results
 from loadtests.second import pack
 from tests.crowd import Talk, answering, crowd, greet, listening, plan, registered, say, twice
-from tests.waiting import eventually
+from tests.waiting import LONG, eventually
 
 ROUNDING = 1 - 2**-10
 """Part of a time that is left at least when it is cut to the three significant digits of a histogram."""
@@ -211,14 +211,21 @@ def test_those_who_wait_for_the_system_at_the_end_have_failed():
     assert outcome.failed == outcome.results.total_unfinished == 5
 
 
-def just_after_the_drain(*answers: bytes) -> tuple[Callable[[Talk], None], Callable[[Engine], bool]]:
+@pytest.fixture
+def patient(monkeypatch):
+    """Let a busy machine have more than a second."""
+    monkeypatch.setattr("loadtests.engine.LAST_ANSWERS", LONG)
+
+
+def just_after_the_drain(answer: bytes, pause: float = 0.0) -> tuple[Callable[[Talk], None], Callable[[Engine], bool]]:
     """Return a talk that answers once the drain is over, and what tells it so, for `stop_when`."""
     over = threading.Event()
 
     def talk(it: Talk) -> None:
         it.request()
-        over.wait(20)
-        it.send(*answers)
+        over.wait(LONG)
+        time.sleep(pause)
+        it.send(answer)
         it.wait_for_end()
 
     def tell(engine: Engine) -> bool:
@@ -229,6 +236,7 @@ def just_after_the_drain(*answers: bytes) -> tuple[Callable[[Talk], None], Calla
     return talk, tell
 
 
+@pytest.mark.usefixtures("patient")
 def test_an_answer_just_after_the_drain_still_counts():
     """Who has asked before the end is no failure for the instant at which the run ends."""
     talk, tell = just_after_the_drain(say())
@@ -238,6 +246,7 @@ def test_an_answer_just_after_the_drain_still_counts():
     assert outcome.results.response().count == 10
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize(
     ("then", "ended"),
     [
@@ -262,6 +271,24 @@ def test_nothing_new_begins_once_the_drain_is_over(then: Request | Think | Wait,
     assert outcome.results.total_unfinished == ended.get("unfinished", 0)
 
 
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize(("pause", "ended"), [(Think(0.6), (0, 5)), (Wait(0.6), (5, 0))], ids=["think", "wait"])
+def test_who_wakes_up_after_the_drain_stays_where_the_end_has_met_them(pause: Think | Wait, ended: tuple[int, int]):
+    """While others get their last answers a pause is over; that changes neither what they do nor how they count."""
+
+    def either(citizen: Citizen) -> Journey:
+        if citizen.number % 2:
+            yield pause
+        yield from fetch("one", "website", "/", contains="Hello")
+
+    talk, tell = just_after_the_drain(say(), pause=1.0)
+    with listening(talk) as target:
+        outcome = crowd(target.url, either, seconds=0.3, drain=0.0, stop_when=tell)
+    assert outcome.completed == len(target.requests) == 5
+    assert (outcome.failed, outcome.results.total_unfinished) == ended
+
+
+@pytest.mark.usefixtures("patient")
 def test_who_fails_just_after_the_drain_does_not_try_again():
     """A retry would be something new."""
     talk, tell = just_after_the_drain(say(status=b"500 Broken"))
