@@ -23,6 +23,7 @@ from config import Environment
 from loadtests.http1 import Connection
 from loadtests.origin import Origin
 from loadtests.outbox import Outbox
+from loadtests.secured import Secured
 
 IDLE_CLOSE = 60.0
 """Seconds after which a citizen's idle connection is closed, as a browser would."""
@@ -89,13 +90,26 @@ class Dialer:
         return connection
 
     async def _create(self, connection: Connection, origin: Origin) -> None:
-        tls = self._tls if origin.secure else None
-        if self._sources is None:
-            await self._loop.create_connection(lambda: connection, origin.host, origin.port, ssl=tls)
+        if not origin.secure:
+            await self._reach(connection, origin)
             return
-        name = origin.host if tls else None
+        secured = Secured(connection, self._tls, origin.host, self._loop.create_future())
+        try:
+            await self._reach(secured, origin)
+            error = await secured.shaken
+        except BaseException:
+            secured.abort()
+            raise
+        if error is not None:
+            raise error
+
+    async def _reach(self, protocol: asyncio.Protocol, origin: Origin) -> None:
+        """Connect to the origin, from the next source address if there are any."""
+        if self._sources is None:
+            await self._loop.create_connection(lambda: protocol, origin.host, origin.port)
+            return
         bound = await self._from_source(origin, next(self._sources))
-        await self._loop.create_connection(lambda: connection, sock=bound, ssl=tls, server_hostname=name)
+        await self._loop.create_connection(lambda: protocol, sock=bound)
 
     async def _from_source(self, origin: Origin, source: str) -> socket.socket:
         """Return a socket that is connected to the origin from an address of this machine."""

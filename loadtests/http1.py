@@ -367,7 +367,7 @@ def explain_connect_error(error: BaseException) -> Reason:
     """Return the reason for a connection that could not be opened."""
     if isinstance(error, ssl.SSLError):
         return explain_tls(error)
-    if isinstance(error, TimeoutError | ConnectionAbortedError):  # aborted: a TLS handshake of more than a minute
+    if isinstance(error, TimeoutError):
         return Reason.TIMEOUT
     if isinstance(error, ConnectionResetError):
         return Reason.CONNECTION_RESET
