@@ -123,7 +123,7 @@ def test_an_interruption_keeps_what_is_known(tmp_path):
         process = subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert process.stderr is not None
         for line in process.stderr:
-            if line.startswith("hold 2 "):
+            if line.startswith("hold ") and ": 5/s " not in line:  # which a busy machine may have spoilt, once or more
                 break
         time.sleep(1)
         process.send_signal(signal.SIGINT)
@@ -131,7 +131,7 @@ def test_an_interruption_keeps_what_is_known(tmp_path):
     assert process.returncode == 3
     capacity = json.loads(output)
     assert (capacity["end"], capacity["passing"]) == ("interrupted", 5.0)
-    assert [hold["outcome"] for hold in capacity["holds"]] == ["passed", "invalid"]
+    assert [hold["outcome"] for hold in capacity["holds"]][-2:] == ["passed", "invalid"]
     assert (tmp_path / "out/capacity.html").is_file()
 
 

@@ -159,25 +159,30 @@ def test_markdown_that_cannot_be_written_is_wrong_use(tmp_path):
     assert "cannot write" in errors
 
 
+def comparison_of(baseline: Path, current: Path) -> dict[str, Any]:
+    """Compare two runs; a tolerance of half is right on a busy machine too."""
+    command = [sys.executable, "-m", "piekwacht", "load", "compare", str(baseline), str(current), "--json"]
+    done = subprocess.run([*command, "--slowdown", "0.5"], cwd=ROOT, capture_output=True, text=True, check=False)
+    comparison: dict[str, Any] = json.loads(done.stdout)
+    return comparison
+
+
 @pytest.mark.slow
 def test_real_runs_against_a_real_server(tmp_path):
     """Against the same server two runs are equal; against one that takes twice as long, a run is slower."""
     asked = {"first": "plain", "second": "plain", "slower": "slow"}
     with pairs.server(slower=2.0) as url, ThreadPoolExecutor(3) as pool:
         config = pairs.configure(tmp_path / "config", url, rate=50.0)
-        runs = [
-            pool.submit(pairs.run, config, environment, 20, seed, tmp_path / name)
-            for seed, (name, environment) in enumerate(asked.items())
-        ]
-        first, second, slower = (run.result() for run in runs)
-    outcomes = []
-    for current in (second, slower):
-        command = [sys.executable, "-m", "piekwacht", "load", "compare", str(first), str(current), "--json"]
-        command += ["--slowdown", "0.5"]  # right on a busy machine too
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        comparison = json.loads(done.stdout)
-        outcomes.append(comparison["outcome"])
-    assert outcomes == ["passed", "failed"], comparison
-    medians = [row["change"] for row in comparison["changes"] if row["metric"] == "p50"]
+        for _ in range(pairs.TRIES):
+            runs = [
+                pool.submit(pairs.run, config, environment, 20, seed, tmp_path / name)
+                for seed, (name, environment) in enumerate(asked.items())
+            ]
+            first, second, slower = (run.result() for run in runs)
+            comparisons = [comparison_of(first, second), comparison_of(first, slower)]
+            if not any("not equally fit" in str(comparison["reasons"]) for comparison in comparisons):
+                break  # nothing else has kept one generator from its work
+    assert [comparison["outcome"] for comparison in comparisons] == ["passed", "failed"], comparisons
+    medians = [row["change"] for row in comparisons[1]["changes"] if row["metric"] == "p50"]
     assert len(medians) == 3
     assert min(medians) > 0.5
