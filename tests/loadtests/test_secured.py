@@ -99,8 +99,8 @@ class Pair(Side):
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.minimum_version = context.maximum_version = version
         authority.issue_cert("127.0.0.1").configure_cert(context)
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.server = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.server = context.wrap_bio(self._incoming, self.outgoing, server_side=True)
         self.heard = b""
         super().__init__(name)
 
@@ -114,7 +114,7 @@ class Pair(Side):
     def carry(self, cut: Callable[[int], int] = int) -> None:
         """Let the server hear what the client has written, then the client the server, as `cut` into pieces."""
         self.hear()
-        ciphertext = self._outgoing.read()
+        ciphertext = self.outgoing.read()
         while ciphertext:
             size = cut(len(ciphertext))
             self.secured.data_received(ciphertext[:size])
@@ -215,9 +215,9 @@ def test_a_record_that_was_tampered_with_ends_the_connection():
     """What came before it counts; the server is told, and so is the connection, once and with the first reason."""
     pair = Pair().shake()
     pair.server.write(b"good")
-    good = pair._outgoing.read()
+    good = pair.outgoing.read()
     pair.server.write(b"forged")
-    forged = bytearray(pair._outgoing.read())
+    forged = bytearray(pair.outgoing.read())
     forged[-1] ^= 1
     pair.secured.data_received(good + bytes(forged))
     assert (pair.ear.heard, pair.wire.state) == (b"good", "closed")
