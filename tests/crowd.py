@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -321,6 +322,19 @@ def answering(*answers: bytes) -> Callable[[Talk], None]:
             it.send(left.pop(0) if len(left) > 1 else left[0])
 
     return talk
+
+
+def over_tls(talk: Callable[[Talk], object], context: ssl.SSLContext) -> Callable[[Talk], None]:
+    """Return the same talk behind a TLS handshake."""
+
+    def secured(it: Talk) -> None:
+        try:
+            it._socket = context.wrap_socket(it._socket, server_side=True, suppress_ragged_eofs=False)
+            talk(it)
+        finally:
+            it._socket.close()
+
+    return secured
 
 
 def say(body: bytes = HELLO, status: bytes = b"200 OK", headers: bytes = b"") -> bytes:

@@ -20,7 +20,7 @@ from journeys import Reason, Response
 from loadtests.dialer import IDLE_CLOSE, Dialer
 from loadtests.http1 import Connection, explain_connect_error
 from loadtests.origin import Origin, split_url
-from tests.crowd import Listener, Talk, answering, listening, say, settle, sockets
+from tests.crowd import Listener, Talk, answering, listening, over_tls, say, settle, sockets
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -112,14 +112,7 @@ def secure_website(authority: trustme.CA, tmp_path: Path) -> Iterator[tuple[str,
     authority.issue_cert("127.0.0.1").configure_cert(context)
     authority.cert_pem.write_to_path(tmp_path / "authorities.pem")
 
-    def talk(it: Talk) -> None:
-        try:
-            it._socket = context.wrap_socket(it._socket, server_side=True)
-            answering(say())(it)
-        finally:
-            it._socket.close()
-
-    with listening(talk) as listener:
+    with listening(over_tls(answering(say()), context)) as listener:
         yield listener.url.replace("http:", "https:"), {"authorities": str(tmp_path / "authorities.pem")}
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import ssl
 import struct
 from collections.abc import Callable
 
 import pytest
+import trustme
 
 from journeys import Citizen, Journey, Reason
 from journeys.core import LARGEST_MESSAGE, MOST_MESSAGES, Connect, Hear, JourneyFailed, Say, Think, Wait, fetch
-from tests.crowd import Outcome, Talk, answering, crowd, listening, say
+from tests.crowd import Outcome, Talk, answering, crowd, listening, over_tls, say
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
@@ -100,6 +102,26 @@ def test_a_conversation_passes_and_is_measured_by_step():
     steps = outcome.results.steps
     assert {key[1:]: times.response.count for key, times in steps.items()} == {("one", "WS"): 10, ("two", "WS"): 10}
     assert outcome.counts["requests"] == 10
+
+
+def test_a_conversation_over_tls_passes_to_its_last_word(tmp_path):
+    """The goodbye on the WebSocket comes before that of TLS, which the server hears as the end."""
+    authority, context = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "authorities.pem")
+    ends = []
+
+    def talk(here: Talk) -> None:
+        agree(here)
+        received(here)
+        here.send(frame(TEXT, b"welcome"))
+        ends.append((received(here), here._socket.recv(1)))
+
+    trust = {"authorities": str(tmp_path / "authorities.pem")}
+    with listening(over_tls(talk, context)) as target:
+        outcome = crowd(target.url.replace("http:", "https:"), conversation, environment={"tls": trust})
+    assert outcome.completed == 10
+    assert ends == [((CLOSE, struct.pack(">H", 1000)), b"")] * 10
 
 
 def test_a_message_in_parts_with_others_between_is_one_message():
