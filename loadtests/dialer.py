@@ -93,15 +93,22 @@ class Dialer:
         if not origin.secure:
             await self._reach(connection, origin)
             return
+        error = await self._secure(connection, origin)
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # its traceback holds this frame: citizens leave no cycles for the collector
+
+    async def _secure(self, connection: Connection, origin: Origin) -> Exception | None:
+        """Connect and shake hands; return the error that the handshake ended with, if any."""
         secured = Secured(connection, self._tls, origin.host, self._loop.create_future())
         try:
             await self._reach(secured, origin)
-            error = await secured.shaken
+            return await secured.shaken
         except BaseException:
             secured.abort()
             raise
-        if error is not None:
-            raise error
 
     async def _reach(self, protocol: asyncio.Protocol, origin: Origin) -> None:
         """Connect to the origin, from the next source address if there are any."""
@@ -109,7 +116,10 @@ class Dialer:
             await self._loop.create_connection(lambda: protocol, origin.host, origin.port)
             return
         bound = await self._from_source(origin, next(self._sources))
-        await self._loop.create_connection(lambda: protocol, sock=bound)
+        try:
+            await self._loop.create_connection(lambda: protocol, sock=bound)
+        finally:
+            bound.detach()  # the transport closes it; a second time it could be someone else's by then
 
     async def _from_source(self, origin: Origin, source: str) -> socket.socket:
         """Return a socket that is connected to the origin from an address of this machine."""

@@ -48,7 +48,7 @@ class Secured(asyncio.Protocol):
 
     def close(self) -> None:
         """Say goodbye (close_notify) behind what was written, and close without waiting for the other side's."""
-        if self._error is None:
+        if self._error is None and not self._transport.is_closing():
             with suppress(ssl.SSLError):  # that the other side's goodbye is still to come
                 self._tls.unwrap()
             self._flush()
@@ -148,6 +148,6 @@ class Secured(asyncio.Protocol):
 
     def _fail(self, error: ssl.SSLError) -> None:
         """Send the alert, if there is one, and close."""
-        self._error = self._error or error
+        self._error = self._error or error.with_traceback(None)  # which holds the frame that holds this object
         self._flush()
         self._transport.close()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,34 @@ def test_a_handshake_that_fails_is_taken_back(secure_website, sources):
     run(test)
 
 
+@pytest.mark.parametrize("sources", [[], ["127.0.0.2"]])
+@pytest.mark.parametrize("talk", [None, lambda talk: talk.finish(), lambda talk: talk.reset()])
+def test_a_handshake_that_fails_leaves_no_work_for_the_collector(secure_website, talk, sources):
+    """Refused by us, ended or reset by the server: what it took is given back at once; a collection comes too late."""
+
+    def held() -> int:
+        return sum(isinstance(each, ssl.SSLObject | Connection) for each in gc.get_objects())
+
+    with listening(talk or Talk.wait_for_end) as target:
+        url = target.url.replace("http:", "https:") if talk else secure_website[0]
+
+        async def test() -> None:
+            it = dialer(url, source_addresses=sources)
+            before = held()
+            for _ in range(10):
+                with suppress(ssl.SSLError, ConnectionError):  # pytest.raises would hold it
+                    await it.connect(origin(url))
+            await until(lambda: held() == before)
+            assert it.opened == 0
+
+        gc.collect()
+        gc.disable()
+        try:
+            run(test)
+        finally:
+            gc.enable()
+
+
 def test_who_is_redirected_from_http_to_https_speaks_tls(website, secure_website):
     """Where no system has an address with TLS and one redirects to it: with the trust of the environment."""
     secure, tls = secure_website
@@ -214,6 +243,30 @@ def test_cancelling_at_any_moment_leaks_nothing(website, secure_website, sources
         assert it.opened == made
 
     run(test)
+
+
+def test_a_descriptor_is_never_closed_twice(monkeypatch):
+    """Whoever holds the socket from a source address, its descriptor is the transport's: it may be another's soon."""
+    made = []
+    real = Dialer._from_source
+
+    async def kept(it: Dialer, where: Origin, source: str) -> socket.socket:
+        made.append(await real(it, where, source))
+        return made[-1]
+
+    monkeypatch.setattr(Dialer, "_from_source", kept)
+    with listening(lambda talk: talk.reset()) as target:
+        url = target.url.replace("http:", "https:")
+
+        async def test() -> None:
+            it = dialer(url, source_addresses=["127.0.0.2"])
+            for _ in range(200):
+                with suppress(OSError):
+                    await it.connect(origin(url))
+            await until(lambda: it.open == 0)
+            assert {each.fileno() for each in made} == {-1}
+
+        run(test)
 
 
 def test_source_addresses_take_turns(website):

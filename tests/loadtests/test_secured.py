@@ -18,6 +18,8 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
+from journeys import Reason
+from journeys.reasons import explain_tls
 from loadtests.secured import Secured
 from tests.children import child
 from tests.waiting import LONG
@@ -41,6 +43,7 @@ class Ear(asyncio.Protocol):
     def __init__(self) -> None:
         self.told: list[object] = []
         self.heard = b""
+        self.transport: asyncio.BaseTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.told.append("made")
@@ -75,6 +78,9 @@ class Wire(asyncio.Transport):
     def abort(self) -> None:
         self.state = "aborted"
 
+    def is_closing(self) -> bool:
+        return self.state != "open"
+
 
 class Side:
     """The client's side of a connection: secured, on a wire."""
@@ -95,8 +101,14 @@ class Side:
 class Pair(Side):
     """A client and Python's TLS as its server; what either has written waits until it is carried over."""
 
-    def __init__(self, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3, name: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
+        name: str = "127.0.0.1",
+        demanded: ssl.VerifyMode = ssl.CERT_NONE,
+    ) -> None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.verify_mode = demanded
         context.minimum_version = context.maximum_version = version
         authority.issue_cert("127.0.0.1").configure_cert(context)
         self._incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -271,30 +283,61 @@ def test_who_gives_up_hears_no_more():
     loop.close()
 
 
-def test_no_work_is_left_for_the_collector():
-    """Connection and transport know each other only while they live."""
+def test_a_certificate_that_is_missed_is_told_after_the_handshake():
+    """In TLS 1.3 the server judges ours when the handshake is over for us."""
+    pair = Pair(demanded=ssl.CERT_REQUIRED)
+    pair.carry()
+    assert pair.error is None
+    pair.secured.write(GET)
+    with pytest.raises(ssl.SSLError, match="PEER_DID_NOT_RETURN_A_CERTIFICATE"):
+        pair.hear()
+    pair.secured.data_received(pair.outgoing.read())
+    pair.secured.connection_lost(None)
+    made, error = pair.ear.told
+    assert made == "made"
+    assert isinstance(error, ssl.SSLError)
+    assert explain_tls(error) is Reason.CLIENT_CERTIFICATE_REFUSED
 
-    class Holder(Ear):
-        transport: asyncio.BaseTransport
 
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            self.transport = transport
+def end_at_once(pair: Pair) -> None:
+    pair.secured.connection_lost(None)
 
-    loop = asyncio.new_event_loop()
-    context = trusting()
+
+def refuse_the_name(pair: Pair) -> None:
+    pair.carry()
+    assert isinstance(pair.secured._error, ssl.SSLCertVerificationError)
+    pair.secured.connection_lost(None)
+
+
+def forge(pair: Pair) -> None:
+    pair.shake()
+    pair.server.write(b"forged")
+    pair.secured.data_received(pair.outgoing.read()[:-1] + b"!!")
+    assert pair.secured._error is not None
+    pair.secured.connection_lost(None)
+
+
+@pytest.mark.parametrize(
+    ("name", "end"), [("127.0.0.1", end_at_once), ("127.0.0.2", refuse_the_name), ("127.0.0.1", forge)]
+)
+def test_no_work_is_left_for_the_collector(name, end):
+    """Connection and transport know each other only while they live; an error does not keep them alive."""
+
+    def held() -> int:
+        return sum(isinstance(each, Secured) for each in gc.get_objects())
+
     gc.collect()
     gc.disable()
     try:
-        for _ in range(100):
-            holder = Holder()
-            secured = Secured(holder, context, "127.0.0.1", loop.create_future())
-            holder.connection_made(secured)
-            secured.connection_lost(None)
-        del holder, secured
-        assert gc.collect() == 0
+        before = held()
+        for _ in range(10):
+            pair = Pair(name=name)
+            pair.ear.transport = pair.secured
+            end(pair)
+        del pair
+        assert held() == before
     finally:
         gc.enable()
-        loop.close()
 
 
 # --- a server that nobody here wrote
