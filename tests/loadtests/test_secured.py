@@ -202,6 +202,14 @@ def test_who_closes_says_goodbye_behind_their_last_words(version):
     assert pair.server.read(1) == b""
 
 
+def test_nothing_is_said_on_a_transport_that_is_closing():
+    """Once it is closed, uvloop's raises at a write."""
+    pair = Pair().shake()
+    pair.wire.close()
+    pair.secured.close()
+    assert not pair.wire.written
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_server_that_says_goodbye_is_heard_to_its_end(version):
     """Its last words come before the news that there will be no more."""
