@@ -1,4 +1,4 @@
-"""The dialer counts what is open, shares what was left, closes what is idle, and leaks nothing."""
+"""The dialer opens connections where it may, with the trust it was given, and leaks nothing when that fails."""
 
 from __future__ import annotations
 
@@ -7,98 +7,20 @@ import errno
 import gc
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trustme
-import uvloop
 
-from config import Environment
-from journeys import Reason, Response
-from loadtests.dialer import IDLE_CLOSE, Dialer
+from journeys import Reason
+from loadtests.dialer import Dialer
 from loadtests.http1 import Connection, explain_connect_error
-from loadtests.origin import Origin, split_url
-from tests.crowd import Listener, Talk, answering, listening, over_tls, say, settle, sockets
-
-GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-
-
-class Asker:
-    """A client that waits for one answer."""
-
-    def __init__(self) -> None:
-        self.answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-
-    def answered(self, response: Response, cookies: list[bytes]) -> None:
-        self.answer.set_result(response)
-
-    def broken(self, reason: Reason, detail: str, *, stale: bool) -> None:
-        self.answer.set_exception(ConnectionError(reason))
-
-
-async def ask(connection: Connection) -> Response:
-    """Send one request and wait for its answer."""
-    asker = Asker()
-    connection.send(GET, asker)
-    return await asyncio.wait_for(asker.answer, 10)
-
-
-class Idle:
-    """Someone who holds connections."""
-
-    def __init__(self, *connections: Connection) -> None:
-        self.connections = connections
-        self.closed = False
-
-    def close_connections(self) -> int:
-        self.closed = True
-        for connection in self.connections:
-            connection.close()
-        return len(self.connections)
-
-
-def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a test on uvloop; no socket of it is left."""
-    before = sockets()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(test())
-    settle(before)
-
-
-def dialer(url: str, *, pooled: bool = False, **environment: Any) -> Dialer:
-    place = {"title": "Test", "endpoints": {"website": url}, "allow": ["127.0.0.1"], **environment}
-    return Dialer(asyncio.get_running_loop(), Environment.model_validate(place), pooled=pooled)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Let the loop run until something holds."""
-    for _ in range(10_000):
-        if condition():
-            return
-        await asyncio.sleep(0.001)
-    raise AssertionError("it never came about")
-
-
-@asynccontextmanager
-async def count_of_open(it: Dialer) -> AsyncIterator[None]:
-    """Check that afterwards no connection counts as open."""
-    yield
-    await until(lambda: it.open == 0)
-    await asyncio.sleep(0.01)
-    assert it.open == 0
-
-
-def origin(url: str) -> Origin:
-    return split_url(url)[0]
-
-
-@pytest.fixture
-def website() -> Iterator[Listener]:
-    with listening(answering(say())) as listener:
-        yield listener
+from loadtests.origin import Origin
+from tests.crowd import Talk, answering, listening, over_tls, say
+from tests.loadtests.dialing import ask, count_of_open, dialer, origin, run
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -281,166 +203,6 @@ def test_source_addresses_take_turns(website):
 
     run(test)
     assert website.peers == ["127.0.0.2", "127.0.0.3"] * 2
-
-
-# --- connections without work
-
-
-def test_without_a_pool_whoever_leaves_closes(website):
-    """The next one gets nothing."""
-
-    async def test() -> None:
-        it = dialer(website.url)
-        async with count_of_open(it):
-            connection = await it.connect(origin(website.url))
-            it.part_with(origin(website.url), connection)
-            assert it.pooled(origin(website.url)) is None
-
-    run(test)
-
-
-def test_a_connection_that_was_left_is_handed_out_once(website):
-    """To who asks for the same origin, and to one only."""
-
-    async def test() -> None:
-        it = dialer(website.url, pooled=True)
-        here = origin(website.url)
-        async with count_of_open(it):
-            connection = await it.connect(here)
-            await ask(connection)
-            it.part_with(here, connection)
-            assert it.pooled(Origin.of("127.0.0.1", 9, secure=False)) is None
-            assert it.pooled(here) is connection
-            assert it.pooled(here) is None
-            assert (await ask(connection)).body == b"Hello"
-            it.part_with(here, connection)
-            it.close()
-
-    run(test)
-
-
-def test_a_connection_with_an_answer_on_its_way_is_never_handed_out():
-    """Its answer would be taken for the next one's: it is closed."""
-    with listening(lambda talk: (talk.request(), talk.wait_for_end())) as target:
-
-        async def test() -> None:
-            it = dialer(target.url, pooled=True)
-            async with count_of_open(it):
-                connection = await it.connect(origin(target.url))
-                connection.send(GET, Asker())
-                it.part_with(origin(target.url), connection)
-                assert connection.closed
-                assert it.pooled(origin(target.url)) is None
-
-        run(test)
-
-
-def test_a_connection_that_gets_an_unasked_answer_is_never_handed_out():
-    """Neither in the pool nor just before it."""
-    with listening(answering(say() + say(b"Other"))) as target:
-
-        async def test() -> None:
-            it = dialer(target.url, pooled=True)
-            async with count_of_open(it):
-                connection = await it.connect(origin(target.url))
-                assert (await ask(connection)).body == b"Hello"
-                it.part_with(origin(target.url), connection)
-                await until(lambda: connection.closed)
-                assert it.pooled(origin(target.url)) is None
-
-        run(test)
-
-
-def test_a_connection_that_the_server_has_closed_is_not_handed_out():
-    """It closed in the pool; the one beside it is still good."""
-
-    def close_the_second(talk: Talk) -> None:
-        talk.request()
-        talk.send(say())
-        if talk.number == 1:
-            talk.wait_for_end()
-
-    with listening(close_the_second) as target:
-
-        async def test() -> None:
-            it = dialer(target.url, pooled=True)
-            here = origin(target.url)
-            async with count_of_open(it):
-                both = [await it.connect(here)]
-                await ask(both[0])
-                both.append(await it.connect(here))
-                await ask(both[1])
-                for connection in both:
-                    it.part_with(here, connection)
-                await until(lambda: both[1].closed)
-                assert it.pooled(here) is both[0]
-                both[0].close()
-
-        run(test)
-
-
-def test_idle_connections_are_closed_as_browsers_do():
-    """After a minute without a request, those of whoever has rested longest first; who woke up keeps them."""
-
-    async def test() -> None:
-        it = dialer("http://127.0.0.1:9")
-        first, woken, second = Idle(), Idle(), Idle()
-        for number, someone in enumerate((first, woken, second)):
-            it.rest(someone, 100.0 + number)
-        it.wake(woken)
-        it.close_idle(100.0 + IDLE_CLOSE - 0.1)
-        assert not first.closed
-        it.close_idle(101.5 + IDLE_CLOSE)
-        assert (first.closed, woken.closed, second.closed) == (True, False, False)
-        it.close_idle(1e9)
-        assert (woken.closed, second.closed) == (False, True)
-        assert it.closed_early == 0
-
-    run(test)
-
-
-def test_under_the_limit_those_that_rest_make_room(website):
-    """The one that has rested longest is closed, and counted; when nobody rests, the limit is named."""
-
-    async def test() -> None:
-        it = dialer(website.url)
-        it.limit = 2
-        async with count_of_open(it):
-            resting = [Idle(await it.connect(origin(website.url))) for _ in range(2)]
-            for number, someone in enumerate(resting):
-                it.rest(someone, float(number))
-            third = await it.connect(origin(website.url))
-            assert (resting[0].closed, resting[1].closed) == (True, False)
-            assert (it.open, it.closed_early) == (2, 1)
-            it.wake(resting[1])
-            with pytest.raises(OSError, match="the limit allows 2 connections") as caught:
-                await it.connect(origin(website.url))
-            assert caught.value.errno == errno.EMFILE
-            assert not resting[1].closed
-            for connection in (third, *resting[1].connections):
-                connection.close()
-
-    run(test)
-
-
-def test_many_at_once_stay_under_the_limit(website):
-    """Forty who come in one turn of the loop, room for ten, and ten who rest: ten get through."""
-
-    async def test() -> None:
-        it = dialer(website.url)
-        it.limit = 10
-        async with count_of_open(it):
-            for number in range(10):
-                it.rest(Idle(await it.connect(origin(website.url))), float(number))
-            outcomes = await asyncio.gather(
-                *(it.connect(origin(website.url)) for _ in range(40)), return_exceptions=True
-            )
-            got = [outcome for outcome in outcomes if isinstance(outcome, Connection)]
-            assert len(got) == it.open == it.closed_early == 10
-            for connection in got:
-                connection.close()
-
-    run(test)
 
 
 @pytest.mark.parametrize(
