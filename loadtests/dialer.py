@@ -3,7 +3,7 @@
 A citizen keeps connections as a browser does: a fresh one to each origin, closed after `IDLE_CLOSE` seconds without a
 request. Under a limit on descriptors that is lower than the crowd, those that have been idle for longest are closed
 early; who comes back to one opens another. `pooled` citizens leave their connections to those who come after them, as
-the clients behind a gateway do.
+the clients behind a gateway do; what nobody takes over is idle, too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 import resource
 import socket
 import ssl
-from collections import defaultdict
+from collections import defaultdict, deque
 from functools import cached_property
 from itertools import cycle
 from typing import Protocol
@@ -53,7 +53,7 @@ class Dialer:
         self._trust = environment.tls
         if any(url.startswith("https:") for url in environment.endpoints.values()):
             self._tls  # noqa: B018 - read now: a file that cannot be used is no news for the middle of a run
-        self._pool: defaultdict[Origin, list[Connection]] | None = defaultdict(list) if pooled else None
+        self._pool: defaultdict[Origin, deque[tuple[Connection, float]]] | None = defaultdict(deque) if pooled else None
         self._idle: dict[Idler, float] = {}
         self._outbox = Outbox(loop)
         self.limit = _raise_descriptor_limit() - RESERVE
@@ -147,22 +147,22 @@ class Dialer:
             return None
         left = self._pool[origin]
         while left:
-            connection = left.pop()
+            connection, _ = left.pop()
             if not connection.closed:
                 return connection
         return None
 
-    def part_with(self, origin: Origin, connection: Connection) -> None:
+    def part_with(self, origin: Origin, connection: Connection, now: float) -> None:
         """Take a connection back from a citizen who leaves."""
         if self._pool is not None and connection.idle and not connection.closed:
-            self._pool[origin].append(connection)
+            self._pool[origin].append((connection, now))
         else:
             connection.close()
 
     def close(self) -> None:
         """Close the connections that were left for others."""
         for left in (self._pool or {}).values():
-            for connection in left:
+            for connection, _ in left:
                 connection.close()
 
     def rest(self, idler: Idler, now: float) -> None:
@@ -175,6 +175,9 @@ class Dialer:
 
     def close_idle(self, now: float) -> None:
         """Close what has been idle for longer than `IDLE_CLOSE`."""
+        for left in (self._pool or {}).values():
+            while left and left[0][1] + IDLE_CLOSE <= now:  # whoever takes one takes the last: these were left first
+                left.popleft()[0].close()
         while self._idle:
             idler, since = next(iter(self._idle.items()))
             if since + IDLE_CLOSE > now:
@@ -184,9 +187,9 @@ class Dialer:
 
     async def _make_room(self) -> None:
         """Close connections that nobody uses, longest idle first. Raises `OSError` if all are in use."""
-        for left in (self._pool or {}).values():
+        for left in list((self._pool or {}).values()):  # which may get another while this one sleeps
             while left and self.open >= self.limit:
-                connection = left.pop(0)
+                connection, _ = left.popleft()
                 self.closed_early += not connection.closed
                 connection.close()
                 await asyncio.sleep(0)

@@ -399,8 +399,9 @@ class Walk:
             self._opening.cancel()
         self._hang_up()
         if self._connections:
+            now = monotonic()
             for origin, connection in self._connections.items():
-                self._engine.dialer.part_with(origin, connection)
+                self._engine.dialer.part_with(origin, connection, now)
             self._connections.clear()
         self._generator.close()
 

@@ -88,13 +88,14 @@ def report(bench: Bench, done: Generated, rate: float, seconds: int) -> None:
     """Print each part of the run, then what may not grow."""
     rows, length = done.summary.timeline, max(1, seconds // PARTS)
     memory, late = [], []
-    print(f"  parts of {length} s: resident MiB, start lateness p99 (median and worst second) in ms")
+    print(f"  parts of {length} s: resident MiB, most connections, start lateness p99 (median and worst second) in ms")
     for first in range(0, seconds - length + 1, length):
         part = rows[first : first + length]
         memory.append(mean(done.memory[first : first + length]) / 2**20)
         late.append(median(row.lateness_p99 for row in part) * 1000)
         worst = max(row.lateness_p99 for row in part) * 1000
-        print(f"  {first:6d} s {memory[-1]:9.1f} {late[-1]:9.3f} {worst:9.3f}", flush=True)
+        most = max(row.open_connections for row in part)
+        print(f"  {first:6d} s {memory[-1]:9.1f} {most:6d} {late[-1]:9.3f} {worst:9.3f}", flush=True)
     warm = max(round(WARM_UP * len(memory)), math.ceil(SETTLED / length))
     if len(memory) - warm < FEWEST:
         bench.skip("memory after the warm-up", "the run is too short")

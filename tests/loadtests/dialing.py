@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
@@ -43,7 +44,8 @@ async def ask(connection: Connection) -> Response:
 def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run a test on uvloop; no socket of it is left."""
     before = sockets()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with warnings.catch_warnings(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        warnings.simplefilter("ignore", ResourceWarning)  # as an error it keeps uvloop from closing what a failure left
         runner.run(test())
     settle(before)
 

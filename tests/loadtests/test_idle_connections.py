@@ -36,7 +36,7 @@ def test_without_a_pool_whoever_leaves_closes(website):
         it = dialer(website.url)
         async with count_of_open(it):
             connection = await it.connect(origin(website.url))
-            it.part_with(origin(website.url), connection)
+            it.part_with(origin(website.url), connection, 0.0)
             assert it.pooled(origin(website.url)) is None
 
     run(test)
@@ -51,12 +51,12 @@ def test_a_connection_that_was_left_is_handed_out_once(website):
         async with count_of_open(it):
             connection = await it.connect(here)
             await ask(connection)
-            it.part_with(here, connection)
+            it.part_with(here, connection, 0.0)
             assert it.pooled(Origin.of("127.0.0.1", 9, secure=False)) is None
             assert it.pooled(here) is connection
             assert it.pooled(here) is None
             assert (await ask(connection)).body == b"Hello"
-            it.part_with(here, connection)
+            it.part_with(here, connection, 0.0)
             it.close()
 
     run(test)
@@ -71,7 +71,7 @@ def test_a_connection_with_an_answer_on_its_way_is_never_handed_out():
             async with count_of_open(it):
                 connection = await it.connect(origin(target.url))
                 connection.send(GET, Asker())
-                it.part_with(origin(target.url), connection)
+                it.part_with(origin(target.url), connection, 0.0)
                 assert connection.closed
                 assert it.pooled(origin(target.url)) is None
 
@@ -87,7 +87,7 @@ def test_a_connection_that_gets_an_unasked_answer_is_never_handed_out():
             async with count_of_open(it):
                 connection = await it.connect(origin(target.url))
                 assert (await ask(connection)).body == b"Hello"
-                it.part_with(origin(target.url), connection)
+                it.part_with(origin(target.url), connection, 0.0)
                 await until(lambda: connection.closed)
                 assert it.pooled(origin(target.url)) is None
 
@@ -114,7 +114,7 @@ def test_a_connection_that_the_server_has_closed_is_not_handed_out():
                 both.append(await it.connect(here))
                 await ask(both[1])
                 for connection in both:
-                    it.part_with(here, connection)
+                    it.part_with(here, connection, 0.0)
                 await until(lambda: both[1].closed)
                 assert it.pooled(here) is both[0]
                 both[0].close()
@@ -142,6 +142,30 @@ def test_idle_connections_are_closed_as_browsers_do():
     run(test)
 
 
+def test_what_nobody_takes_over_is_closed_as_well(website):
+    """After a minute in the pool. Whoever takes a connection takes the one that was left last: the first are idle."""
+
+    async def test() -> None:
+        it = dialer(website.url, pooled=True)
+        here = origin(website.url)
+        async with count_of_open(it):
+            first, second = [await it.connect(here) for _ in range(2)]
+            for number, connection in enumerate((first, second)):
+                await ask(connection)
+                it.part_with(here, connection, 100.0 + number)
+            it.close_idle(100.0 + IDLE_CLOSE - 0.1)
+            assert not first.closed
+            it.close_idle(100.0 + IDLE_CLOSE)
+            assert (first.closed, second.closed) == (True, False)
+            assert it.pooled(here) is second
+            it.close_idle(1e9)
+            assert not second.closed, "who uses it is not idle"
+            second.close()
+        assert it.closed_early == 0
+
+    run(test)
+
+
 def test_under_the_limit_those_that_rest_make_room(website):
     """The one that has rested longest is closed, and counted; when nobody rests, the limit is named."""
 
@@ -162,6 +186,27 @@ def test_under_the_limit_those_that_rest_make_room(website):
             assert not resting[1].closed
             for connection in (third, *resting[1].connections):
                 connection.close()
+
+    run(test)
+
+
+def test_room_is_made_in_the_pool_whoever_else_looks_into_it(website):
+    """The connection left first goes; meanwhile someone asks for an origin that nobody has been at."""
+
+    async def test() -> None:
+        it = dialer(website.url, pooled=True)
+        here = origin(website.url)
+        it.limit = 2
+        async with count_of_open(it):
+            both = [await it.connect(here) for _ in range(2)]
+            for number, connection in enumerate(both):
+                await ask(connection)
+                it.part_with(here, connection, float(number))
+            asyncio.get_running_loop().call_soon(it.pooled, Origin.of("127.0.0.1", 9, secure=False))
+            third = await it.connect(here)
+            assert (both[0].closed, both[1].closed, it.closed_early) == (True, False, 1)
+            third.close()
+            it.close()
 
     run(test)
 
