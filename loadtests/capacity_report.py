@@ -122,8 +122,11 @@ class Hold(Strict):
 
     @property
     def ended_rate(self) -> float | None:
-        """Journeys that came to an end, a second; None where the hold was broken off in its warm-up."""
-        return self.ended / self.seconds if self.seconds else None
+        """Journeys that came to an end, a second; None where the hold was broken off in its warm-up.
+
+        Counted against those who arrived, at a known rate: a hold that was broken off ends within a second.
+        """
+        return self.rate * self.ended / self.started if self.started else None
 
 
 class Probe(Strict):

@@ -193,6 +193,12 @@ def test_a_hold_that_was_broken_off_in_its_warm_up_has_no_percentiles():
     assert row.split()[:7] == ["ramp", "64/s", "0", "0", "—", "—", "—"]
 
 
+def test_a_hold_that_was_broken_off_within_a_second_shows_no_loss_of_throughput():
+    """Of 1.3 s the second one counts in full: 65 that ended are 50 a second, not 33."""
+    off = hold(10, 64.0, 3.0, seconds=2, started=83, ended=65)
+    assert off.ended_rate == pytest.approx(50, abs=0.2)
+
+
 def test_a_search_without_a_hold_has_a_page_too():
     """Interrupted at once: nothing was measured, and the page says so."""
     text = capacity_report.render(result(end="interrupted", passing=None, failing=None, holds=[]))
