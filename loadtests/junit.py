@@ -3,7 +3,7 @@
 outcome   test cases
 passed    all pass
 failed    the thresholds that were missed fail; so do the journeys that failed more often than allowed, where that
-          is why the run failed
+          is why the run failed; a threshold for which nothing was measured is skipped
 invalid   `measurement` is in error with every reason; what is about the system is skipped, for its figures say
           nothing
 """
@@ -60,6 +60,8 @@ def _thresholds(summary: Summary) -> Iterator[Element]:
         case = _case("thresholds", check.name)
         if summary.outcome == "invalid" and check.about == "system":
             _skip(case)
+        elif check.result == "not measured":
+            _skip(case, "nothing was measured")
         elif check.result == "missed":
             _result(case, "failure", check.complaint, [_figures(check)])
         else:
@@ -107,8 +109,8 @@ def _result(case: Element, kind: str, message: str, lines: list[str]) -> None:
     SubElement(case, kind, message=_clean(message), type=kind).text = _clean("\n".join(lines))
 
 
-def _skip(case: Element) -> None:
-    SubElement(case, "skipped", message="the measurement is invalid")
+def _skip(case: Element, message: str = "the measurement is invalid") -> None:
+    SubElement(case, "skipped", message=message)
 
 
 def _clean(text: str) -> str:

@@ -62,6 +62,12 @@ def test_a_failed_run_says_what_and_who():
     assert said == "56 passed, 4 failed, 1 were unfinished\n4 x unexpected_status at submit: status 503"
 
 
+def test_what_was_not_measured_is_no_success():
+    """Where nobody had an answer there are no response times, and none that were good enough."""
+    nothing = check(name="p95 of all steps", measured=None, complaint="")
+    assert results(summary(checks=[check(), nothing]))["thresholds: p95 of all steps"] == "skipped"
+
+
 def test_a_run_that_failed_for_its_times_does_not_blame_a_journey():
     """Its failures were not the reason."""
     slow = check(name="p95 of all steps", unit="seconds", limit=2.0, measured=3.0, complaint="too slow")
