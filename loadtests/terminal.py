@@ -140,6 +140,8 @@ def _arrivals(summary: Summary) -> Table:
 def _attempts(summary: Summary) -> str:
     """Say how often people tried, and when most."""
     attempts = summary.attempts
+    if not summary.arrivals.completed:
+        return f"{wording.number(attempts.attempts)} attempts, and no journey passed"
     text = f"{wording.number(attempts.attempts)} attempts: "
     text += f"{wording.number(round(attempts.amplification or 1.0, 2))} for each journey that passed"
     arriving = summary.timeline[: summary.steady.end]

@@ -61,6 +61,14 @@ def test_what_people_met_and_how_often_they_tried_is_shown_where_it_happened(gol
     golden("crowd.txt", printed(lambda console: terminal.show(facts, console)) + "\n")
 
 
+def test_attempts_are_not_counted_for_journeys_that_passed_where_none_did():
+    """The amplification is reckoned as if one had passed; that is no fact to tell."""
+    facts = summary(arrivals=arrival_facts(completed=0), attempts=attempt_facts(attempts=412, amplification=412.0))
+    said = printed(lambda console: terminal.show(facts, console))
+    assert "412 attempts, and no journey passed" in said
+    assert "for each journey that passed" not in said
+
+
 def test_refused_connections_are_shown_where_there_are_any(golden):
     """New ones and kept ones apart; what that looks like stands below where the verdict does not say it."""
     facts = summary(connections=[connection_row(), connection_row(refused={}, limit=None)])
