@@ -24,7 +24,7 @@ from loadtests.sources.counted import Counted, Progress, SourceError, silences
 
 Format = Literal["auto", "common", "combined", "jsonl"]
 
-TIME_KEYS = ("time", "timestamp", "@timestamp", "ts", "time_iso8601", "time_local", "datetime", "msec")
+TIME_KEYS = ("time", "timestamp", "@timestamp", "ts", "time_iso8601", "time_local", "datetime", "msec", "start_time")
 PATH_KEYS = ("path", "uri", "request_uri", "url", "request", "RequestPath")
 """Names under which servers log them (nginx, Apache, Traefik, Caddy, Envoy); the first that is there counts."""
 
@@ -246,7 +246,10 @@ class _JsonReader:
         value = data.get(self._time)
         if value is None:
             raise ValueError(f"no time under any of {', '.join(TIME_KEYS)}")
-        return json_time(value, self._zone), str(data.get(self._path, "")).encode("utf-8", "replace")
+        path = data.get(self._path, "")
+        if isinstance(path, dict):  # Caddy's request, an object with all that was asked
+            path = path.get("uri", "")
+        return json_time(value, self._zone), str(path).encode("utf-8", "replace")
 
 
 def json_time(value: Any, zone: ZoneInfo | None) -> float:

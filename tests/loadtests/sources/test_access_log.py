@@ -87,6 +87,23 @@ def test_only_the_paths_that_are_asked_for_count(tmp_path):
         read_logs([path], pattern="(")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"ts": MARCH + 0.25, "request": {"method": "GET", "uri": "/login", "headers": {"Referer": ["/style.css"]}}},
+        {"start_time": "2026-03-01T00:00:00.000+01:00", "method": "GET", "path": "/login", "response_code": 200},
+        {"StartUTC": "2026-02-28T23:00:00Z", "time": "2026-03-01T00:00:00+01:00", "RequestPath": "/login"},
+    ],
+    ids=["caddy", "envoy", "traefik"],
+)
+def test_the_json_of_usual_servers_is_known(tmp_path, line):
+    """Their names of the time and the path, and an object around the path: what else is in it does not count."""
+    path = write(tmp_path, json.dumps(line))
+    assert read_logs([path], pattern="^/login$").counts.tolist() == [1]
+    with pytest.raises(SourceError, match="no line whose path matches"):
+        read_logs([path], pattern="style")
+
+
 def test_the_hour_that_comes_twice_is_told_apart_by_its_offset(tmp_path):
     """02:30 with +0200 and 02:30 with +0100 are an hour apart."""
     stamps = ("25/Oct/2026:02:30:00 +0200", "25/Oct/2026:02:30:00 +0100", "25/Oct/2026:02:30:00 -0130")
