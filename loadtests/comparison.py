@@ -128,4 +128,4 @@ def describe(change: Change) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
+    return f"{wording.rounded(100 * share)} %"

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from loadtests import wording
 from loadtests.contact import Contacts
 from loadtests.summary import ConnectionLimit
 
@@ -70,7 +71,7 @@ def in_words(limit: ConnectionLimit, systems: list[str], reasons: list[str]) -> 
     who = systems[0] if len(systems) == 1 else f"{', '.join(systems[:-1])} and {systems[-1]}"
     return (
         f"this looks like a limit of connections: {who} refused new ones once about {limit.open:,} were open"
-        f" ({limit.rate:.3g} tried a second); {limit.refused:,} of {limit.fresh:,} ended with {' or '.join(reasons)}"
-        f" from second {limit.first} on, while {limit.kept - limit.broken:,} of {limit.kept:,} requests on connections"
-        " already open were answered"
+        f" ({wording.rounded(limit.rate)} tried a second); {limit.refused:,} of {limit.fresh:,} ended with"
+        f" {' or '.join(reasons)} from second {limit.first} on, while {limit.kept - limit.broken:,} of {limit.kept:,}"
+        " requests on connections already open were answered"
     )

@@ -26,6 +26,7 @@ from loadtests.options import (
     YearsOption,
     plan_or_exit,
 )
+from loadtests.wording import rounded
 
 if TYPE_CHECKING:
     from loadtests.sources.counted import SourceError
@@ -195,7 +196,7 @@ def import_shape_command(
         typer.echo(f"warning: {line}" if line in imported.warnings else line)
     typer.echo(
         f"{data['first']} to {data['last']}: {data['arrivals']:,.0f} arrivals in {data['slots']:,} slots, "
-        f"at most {data['peak_rate']:.3g} a second at {data['peak']}"
+        f"at most {rounded(data['peak_rate'])} a second at {data['peak']}"
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from loadtests.compare import compare
@@ -62,6 +64,13 @@ def test_a_fifth_of_a_few_milliseconds_is_no_regression():
     baseline, current = summary(1, base=0.002), summary(2, base=0.002, factor=1.2)
     assert compare([baseline], current).outcome == "passed"
     assert compare([baseline], current, Tolerance(delay=0.0)).outcome == "failed"
+
+
+def test_a_time_that_is_many_times_longer_is_told_in_full():
+    """No power of ten: 5,400 %, not 5.4e+03 %."""
+    reasons = compare([summary(1)], summary(2, factor=55.0)).reasons
+    assert any(re.search(r" 5,\d{3} % slower", reason) for reason in reasons)
+    assert "e+0" not in " ".join(reasons)
 
 
 def test_an_improvement_is_reported_and_passes():

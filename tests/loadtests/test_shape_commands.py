@@ -150,6 +150,13 @@ def test_from_a_csv_file_to_a_run(house, tmp_path):
     assert "found 'portal', expected a file shapes/portal.csv" in result.stderr
 
 
+def test_the_peak_of_an_import_is_told_in_full(tmp_path):
+    """No power of ten: 1,790 a second, not 1.79e+03."""
+    (tmp_path / "in.csv").write_text("start,seconds,count\n2026-03-01T07:00,60,60\n2026-03-01T07:01,60,107400\n")
+    said = run("import-shape", "--csv", tmp_path / "in.csv", "--out", tmp_path / "out.csv")[0]
+    assert "at most 1,790 a second" in said
+
+
 def test_an_import_is_smooth_if_asked_and_says_what_it_did(tmp_path):
     """As data for a machine; the total is the same either way."""
     path = tmp_path / "in.csv"
