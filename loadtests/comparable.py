@@ -45,12 +45,15 @@ SETTING: Facts = {
 """What may explain a difference, and may be the very thing compared."""
 
 
-def differences(runs: Sequence[Summary], names: Sequence[str]) -> Iterator[str]:
-    """Yield why the runs cannot be compared: one is invalid, or they were not asked for the same."""
+def differences(runs: Sequence[Summary], names: Sequence[str], delay: float) -> Iterator[str]:
+    """Yield why the runs cannot be compared: one is invalid, or they were not asked for the same.
+
+    `delay` seconds are no regression, and so no reason either where generators were late.
+    """
     for run, name in zip(runs, names, strict=True):
         if run.outcome == "invalid":
             yield f"{name} is invalid: {'; '.join(run.reasons)}"
-    yield from _other_lateness(runs, names)
+    yield from _other_lateness(runs, names, delay)
     unlike = list(_unlike(runs, names, PLAN))
     yield from unlike or _other_mix(runs, names)
 
@@ -61,6 +64,9 @@ def remarks(runs: Sequence[Summary], names: Sequence[str]) -> Iterator[str]:
         if run.outcome == "failed":
             yield f"the baseline {name} missed its own thresholds"
     yield from _unlike(runs, names, SETTING)
+    machines = [run.generator.machine for run in runs]
+    if len(set(machines)) > 1:
+        yield f"the generator's machine is not the same: {_each(machines, names)}"
     alone = _not_in_all([{row.journey for row in run.journeys} for run in runs])
     steps = _not_in_all(
         [{f"{row.journey}: {row.step}" for row in run.steps if row.journey not in alone} for run in runs]
@@ -80,10 +86,10 @@ def _unlike(runs: Sequence[Summary], names: Sequence[str], facts: Facts) -> Iter
             yield f"the {what} is not the same: {_each(found, names)}"
 
 
-def _other_lateness(runs: Sequence[Summary], names: Sequence[str]) -> Iterator[str]:
+def _other_lateness(runs: Sequence[Summary], names: Sequence[str], delay: float) -> Iterator[str]:
     """Look for a generator that was short of CPU in one run, and so took its own slowness for the system's."""
     lateness = [run.lateness.p99 for run in runs]
-    if max(lateness) - min(lateness) > BUSY * min(run.response.p95 for run in runs):
+    if max(lateness) - min(lateness) > max(delay, BUSY * min(run.response.p95 for run in runs)):
         found = _each([wording.duration(value) for value in lateness], names)
         yield f"the generator was not equally fit; 1 % of its starts were later than: {found}"
 

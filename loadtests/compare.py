@@ -82,7 +82,7 @@ def compare(
     corrected = inference.holm([finding.p for finding in findings])
     changes = [_judge(finding, p, tolerance) for finding, p in zip(findings, corrected, strict=True)]
     regressions = [describe(change) for change in changes if change.judgement == "regression"]
-    obstacles = list(differences(runs, names))
+    obstacles = list(differences(runs, names, tolerance.delay))
     if not regressions and all(change.metric == "failed_share" for change in changes):
         obstacles.append("the runs are too short: no response time was measured often enough in all of them")
     outcome: Outcome = "failed" if regressions else "passed"

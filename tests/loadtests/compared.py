@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from loadtests.summary import ArrivalFacts, Block, JourneyRow, PlanFacts, StepRow, Summary, Times
+from loadtests.summary import ArrivalFacts, Block, GeneratorFacts, JourneyRow, PlanFacts, StepRow, Summary, Times
 
 BEGAN = datetime.fromisoformat("2026-07-01T12:00:00+00:00")
 STEPS = {"file-return": ("open", "submit"), "visit-website": ("home",)}
@@ -83,6 +83,7 @@ def summary(
     jitter: float = 0.3,
     failed: Mapping[int, int] | None = None,
     lateness: float = 0.001,
+    machine: str = "Linux",
     outcome: str = "passed",
     reasons: Sequence[str] = (),
     plan: Mapping[str, Any] | None = None,
@@ -113,6 +114,7 @@ def summary(
         arrivals=ArrivalFacts.model_construct(expected=1200.0, digest="same"),
         lateness=Times.model_construct(p99=lateness),
         response=Times.model_construct(p95=2 * base),
+        generator=GeneratorFacts.model_construct(machine=machine),
         journeys=journeys,
         steps=steps,
     )

@@ -221,6 +221,13 @@ def test_a_generator_that_was_short_of_cpu_is_not_comparable():
     assert compare([summary(1, base=1.0)], summary(2, base=1.0, lateness=0.15)).outcome == "passed"
 
 
+def test_a_generator_that_was_late_by_less_than_counts_is_comparable():
+    """An answer in a millisecond, 2 ms late: where 5 ms are tolerated that makes nobody slower."""
+    runs = [summary(1, base=0.001)], summary(2, base=0.001, lateness=0.003)
+    assert compare(*runs).outcome == "passed"
+    assert "not equally fit" in compare(*runs, Tolerance(delay=0.0)).reasons[0]
+
+
 def test_a_campaign_edited_between_runs_is_not_comparable():
     """Another total, or other shares of the journeys, under the same name."""
     other_total, other_mix = summary(2), summary(2)
@@ -235,6 +242,13 @@ def test_another_environment_is_a_warning():
     comparison = compare([summary(1)], summary(2, plan={"environment": "staging"}))
     assert comparison.outcome == "passed"
     assert any("the environment is not the same" in warning for warning in comparison.warnings)
+
+
+def test_another_machine_is_a_warning():
+    """Its kernel or its number of processors may explain a difference."""
+    (warning,) = compare([summary(1)], summary(2, machine="Linux, 64 processors"), names=("before", "after")).warnings
+    assert warning == "the generator's machine is not the same: Linux (before), Linux, 64 processors (after)"
+    assert compare([summary(1)], summary(2)).warnings == []
 
 
 def test_what_is_missing_from_a_run_is_named():
