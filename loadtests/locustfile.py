@@ -43,7 +43,12 @@ def add_options(parser: LocustArgumentParser) -> None:
     """Add Piekwacht's options; nothing binds to a public interface unless told to."""
     parser.set_defaults(web_host="127.0.0.1", master_bind_host="127.0.0.1")
     group = parser.add_argument_group("Piekwacht")
-    group.add_argument("--piekwacht-config", default="config", help="Folder with estate, campaigns, environments")
+    group.add_argument(
+        "--piekwacht-config",
+        env_var="PIEKWACHT_CONFIG",
+        default="config",
+        help="Folder with estate, campaigns, environments",
+    )
     group.add_argument("--campaign", default="smoke", help="Campaign to replay")
     group.add_argument("--env", default="local", dest="environment_id", help="Environment to load")
     group.add_argument("--day", default="", help="Day of the campaign (default: its first)")
@@ -94,7 +99,7 @@ def cut_off(conductor: Conductor) -> None:
 
 
 def plan_of(environment: Environment) -> Plan:
-    """Make the plan from Locust's options; on bad input say what is wrong and quit with 1."""
+    """Make the plan from Locust's options; on bad input say what is wrong and quit, as `piekwacht load run` does."""
     options = environment.parsed_options
     assert options is not None
     try:
@@ -121,7 +126,7 @@ def plan_of(environment: Environment) -> Plan:
         check_enough(plan, read(plan))
     except (ConfigError, PlanError) as error:
         print(error)
-        os._exit(1)
+        os._exit(Exit.NO if isinstance(error, ConfigError) else Exit.USAGE)
     return plan
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -243,9 +244,20 @@ def test_plain_locust_explains_wrong_options(options, words):
         [sys.executable, "-m", "locust", "-f", "loadtests/locustfile.py", "--headless", "--only-summary", *options],
         cwd=ROOT, capture_output=True, text=True, timeout=LONG, check=False,
     )  # fmt: skip
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert words in done.stdout
     assert "Traceback" not in done.stderr
+
+
+def test_plain_locust_reads_the_folder_of_the_variable(tmp_path):
+    """As every command does; what is wrong there is no wrong use, and ends it with 1."""
+    done = subprocess.run(
+        [sys.executable, "-m", "locust", "-f", "loadtests/locustfile.py", "--headless", "--only-summary"],
+        cwd=ROOT, env=os.environ | {"PIEKWACHT_CONFIG": str(tmp_path)},
+        capture_output=True, text=True, timeout=LONG, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert str(tmp_path) in done.stdout
 
 
 def test_plain_locust_that_ends_early_writes_an_invalid_report(config, tmp_path):
