@@ -137,6 +137,13 @@ class Probe(Strict):
     completed: int
     failed: int
     p95: float
+    failures: dict[str, int]
+
+    def __str__(self) -> str:
+        """Say what they met."""
+        reasons = ", ".join(f"{reason} {count}" for reason, count in self.failures.items())
+        told = f"{self.failed} of {self.completed + self.failed} citizens failed" + (f" ({reasons})" if reasons else "")
+        return told if self.failed else f"the 95th percentile was {wording.duration(self.p95)}"
 
 
 class Capacity(Strict):
@@ -307,6 +314,7 @@ def render(capacity: Capacity) -> str:
         capacity=capacity,
         settings=capacity.settings,
         forecast=against_forecast(capacity),
+        at_rest=at_rest(capacity),
         confidence=confidence(capacity),
         plots=[figure(plot) for plot in _plots(capacity)],
         per_second=per_second,
@@ -370,6 +378,12 @@ def _plots(capacity: Capacity) -> list[Plot]:
     ]
 
 
+def at_rest(capacity: Capacity) -> str:
+    """Say what was wrong with the target at rest when it was last looked at; nothing where it was healthy."""
+    unhealthy = [probe for probe in capacity.probes[-1:] if not probe.healthy]
+    return "".join(f"At rest: {probe}." for probe in unhealthy)
+
+
 # --- the terminal
 
 
@@ -377,7 +391,8 @@ def show(capacity: Capacity, console: Console) -> None:
     """Print the answer, how sure it is, and every hold."""
     colour = COLOURS[capacity.outcome]
     head = Text.assemble((f"{SYMBOLS[capacity.outcome]} {capacity.answer}", f"bold {colour}"))
-    lines = [against_forecast(capacity), f"The search ended because {capacity.end_meaning}.", *confidence(capacity)]
+    why = f"The search ended because {capacity.end_meaning}."
+    lines = [against_forecast(capacity), why, at_rest(capacity), *confidence(capacity)]
     parts = [head, *(Text(f"  • {line}") for line in lines if line)]
     title = f"Capacity: {capacity.settings.journey} ({capacity.settings.channel})"
     console.print(Panel(Group(*parts), title=Text(title), title_align="left", border_style=colour))

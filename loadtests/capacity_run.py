@@ -224,7 +224,9 @@ class Session:
         p95, completed = results.response().percentile(0.95), results.total_completed
         healthy = 0 < completed == results.counts["started"] and p95 <= self.settings.limits.p95
         after, failed = len(self.holds), results.total_failed
-        self.probes.append(Probe(after_hold=after, healthy=healthy, completed=completed, failed=failed, p95=p95))
+        failures = {reason: count for reason, count in results.failed_by_reason().items() if count}
+        probe = Probe(after_hold=after, healthy=healthy, completed=completed, failed=failed, p95=p95, failures=failures)
+        self.probes.append(probe)
         self._check_budget()
         if healthy and not self.warm_up and self.settings.warm_up is None:
             longest = int(results.timeline.all()["completed"].nonzero()[0][-1]) + 1

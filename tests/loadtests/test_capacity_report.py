@@ -74,12 +74,16 @@ HOLDS = [
 ]
 
 
+AT_REST = {"after_hold": 0, "healthy": True, "completed": 5, "failed": 0, "p95": 0.1, "failures": {}}
+
+
 def result(
     end: End = "found",
     passing: float | None = 19.03,
     failing: float | None = 19.98,
     forecast: float | None = 15.0,
     holds: list[Hold] = HOLDS,
+    **probe: Any,
 ) -> Capacity:
     """Return the result of a search."""
     return capacity_report.summarise(
@@ -89,7 +93,7 @@ def result(
         failing,
         warm_up=5,
         holds=holds,
-        probes=[Probe(after_hold=0, healthy=True, completed=5, failed=0, p95=0.1)],
+        probes=[Probe.model_validate(AT_REST | probe)],
         forecast=None if forecast is None else Forecast(rate=forecast, source="given"),
         failures=55,
         began=datetime(2026, 7, 1, 12, tzinfo=UTC),
@@ -205,6 +209,21 @@ def test_a_search_without_a_hold_has_a_page_too():
     Page(text)
     assert "Nothing is known of the capacity." in text
     assert "nothing was measured" in text
+
+
+@pytest.mark.parametrize(
+    ("probe", "said"),
+    [
+        ({"failed": 5, "completed": 0, "failures": {"timeout": 5}}, "At rest: 5 of 5 citizens failed (timeout 5)."),
+        ({"p95": 3.0}, "At rest: the 95th percentile was 3 s."),
+    ],
+)
+def test_what_a_target_lacked_at_rest_is_said(probe, said):
+    """A search that could not begin names the reason, on the terminal and on the page."""
+    refused = result(end="too-low", passing=None, failing=None, holds=[], healthy=False, **probe)
+    assert said in printed(lambda console: capacity_report.show(refused, console), 120)
+    assert said in capacity_report.render(refused)
+    assert "At rest" not in capacity_report.render(result())
 
 
 def test_the_terminal_shows_the_answer_and_every_hold():

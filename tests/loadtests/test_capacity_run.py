@@ -110,6 +110,7 @@ def test_an_unhealthy_website_gets_no_load(tmp_path):
         code, capacity = searched(website, tmp_path, "--recovery", "0")
     assert (code, capacity["end"], capacity["holds"]) == (1, "too-low", [])
     assert website.refused == capacity["failures"] == 5
+    assert capacity["probes"][0]["failures"] == {"unexpected_status": 5}
 
 
 @pytest.mark.slow
