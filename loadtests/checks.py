@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from config import Channel, Thresholds
 from journeys import Passage
+from loadtests import wording
 from loadtests.latencies import Latencies, together
 from loadtests.results import Results
 from loadtests.steady import Steady
@@ -55,7 +56,8 @@ def _times(what: str, latencies: Latencies, limits: Mapping[str, float | None]) 
             continue
         value = latencies.percentile(PERCENTILES[name]) if latencies.count else None
         where = "the response times" if what == "all steps" else f"the response times of {what}"
-        said = f"the {name[1:]}th percentile of {where} was {value or 0.0:.3f} s (limit {limit:g} s)"
+        found, most = wording.duration(value or 0.0), wording.duration(limit)
+        said = f"the {name[1:]}th percentile of {where} was {found} (limit {most})"
         yield _check(f"{name} of {what}", "seconds", limit, value, said)
 
 

@@ -80,9 +80,17 @@ def test_a_step_is_judged_over_all_journeys_or_in_one():
     assert by_name["p50 of home"].measured == pytest.approx(3.0, rel=1e-3)
     assert by_name[f"p50 of {JOURNEY}/home"].measured == pytest.approx(0.02, rel=1e-3)
     assert by_name[f"p99 of {JOURNEY}/home"].measured == pytest.approx(0.5, rel=1e-3)
-    assert "the 99th percentile of the response times of visit-website/home was 0.500 s (limit 0.1 s)" in (
+    assert "the 99th percentile of the response times of visit-website/home was 500 ms (limit 100 ms)" in (
         by_name[f"p99 of {JOURNEY}/home"].complaint
     )
+
+
+def test_a_limit_of_a_millisecond_is_not_rounded_away():
+    """'0.001 s (limit 0.001 s)' would contradict itself."""
+    quick = Second(0)
+    quick.steps[JOURNEY, "home", "GET"].response.extend([0.0014] * 10)
+    complaint = checks(results([quick]), steps={"home": {"p95": "1ms"}})["p95 of home"].complaint
+    assert complaint == "the 95th percentile of the response times of home was 1.4 ms (limit 1 ms)"
 
 
 def test_what_was_never_measured_is_not_met():
