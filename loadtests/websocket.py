@@ -86,6 +86,8 @@ class WebSocket:
                     return
         except ProtocolError as error:
             self._over(Reason.BROKEN_RESPONSE, str(error) or "not the protocol of a WebSocket")
+        except UnicodeDecodeError:  # wsproto lets it through
+            self._over(Reason.BROKEN_RESPONSE, "a head that is not ASCII")
 
     def ended(self, detail: str) -> None:
         """Take the news that the connection is gone."""

@@ -203,6 +203,11 @@ def test_a_page_and_a_conversation_side_by_side():
             ("one", Reason.BROKEN_RESPONSE),
             "",
         ),
+        (
+            answering(b"HTTP/1.1 101 OK\r\nUpgrade: websocket\r\nConnection: Upgr\xa5de\r\n\r\n"),
+            ("one", Reason.BROKEN_RESPONSE),
+            "a head that is not ASCII",
+        ),
         (answering(b"\x00" * 100 + b"\r\n\r\n"), ("one", Reason.BROKEN_RESPONSE), ""),
         (answering(b"HTTP/1.1 101 OK\r\nX: " + b"x" * 200_000), ("one", Reason.BROKEN_RESPONSE), ""),
         (Talk.reset, ("one", Reason.CONNECTION_RESET), ""),
