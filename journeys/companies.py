@@ -27,7 +27,8 @@ def file_bank_tax(citizen: Citizen) -> Journey:
         "file-bank-tax", _BANK_TAX, "/return", data={"year": 2025, **debts}, keys=("receipt", "owed"), refusals=FILED
     )
     seen = yield from fetch_json("check-bank-tax", _BANK_TAX, "/", keys=("returns",), refusals=SESSION)
-    if not any(each["receipt"] == filed["receipt"] for each in seen["returns"].values()):
+    returns = seen["returns"].values() if isinstance(seen["returns"], dict) else ()
+    if not any(isinstance(each, dict) and each.get("receipt") == filed["receipt"] for each in returns):
         raise JourneyFailed(Reason.RETURN_NOT_ACCEPTED, "check-bank-tax", "the return is not there")
 
 

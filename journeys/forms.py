@@ -8,6 +8,7 @@ A form is known by its fields alone: where it is sent, and with which address, t
 
 from __future__ import annotations
 
+from contextlib import suppress
 from html.parser import HTMLParser
 
 from journeys.core import Response
@@ -46,5 +47,6 @@ def form_of(page: Response, id: str = "") -> dict[str, str]:  # noqa: A002 - the
     The form is the first of the page, or the one with this `id`; without one, nothing is returned.
     """
     reader = _Forms()
-    reader.feed(page.text)
+    with suppress(AssertionError):  # of a declaration that is none; later versions of Python read on behind it
+        reader.feed(page.text)
     return next((fields for name, fields in reader.forms if not id or name == id), {})

@@ -67,11 +67,11 @@ def _agree(citizen: Citizen) -> Generator[Action, Any, None]:
         raise JourneyFailed(Reason.CONTENT_MISSING, "answer", why)
     if why := sdp.missing(answered):
         raise JourneyFailed(Reason.MEDIA_REFUSED, "answer", why)
-    yield from _hear_candidates({each.value("mid") for each in answered.media})
+    yield from _hear_candidates([each.value("mid") for each in answered.media])
     yield from _hear("candidates", "connected")
 
 
-def _hear_candidates(known: set[str]) -> Generator[Action, Any, None]:
+def _hear_candidates(known: list[str]) -> Generator[Action, Any, None]:
     """Listen until the agent has named the last of its candidates; there must be one."""
     for number in range(_MOST_CANDIDATES):
         word = yield from _hear("candidates", "candidate")

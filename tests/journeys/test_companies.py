@@ -35,6 +35,8 @@ GOOD = {
         ("file-bank-tax", "file-bank-tax", 422, "", Reason.RETURN_NOT_ACCEPTED),
         ("file-bank-tax", "file-bank-tax", 200, '{"receipt": "K1"}', Reason.CONTENT_MISSING),
         ("file-bank-tax", "check-bank-tax", 200, '{"returns": {}}', Reason.RETURN_NOT_ACCEPTED),
+        ("file-bank-tax", "check-bank-tax", 200, '{"returns": null}', Reason.RETURN_NOT_ACCEPTED),
+        ("file-bank-tax", "check-bank-tax", 200, '{"returns": {"2025": {}, "2024": 1}}', Reason.RETURN_NOT_ACCEPTED),
         ("file-bank-tax", "check-bank-tax", 401, "", Reason.SESSION_LOST),
         ("file-vat-ecommerce", "open-vat-ecommerce", 200, "Wegens onderhoud gesloten", Reason.MAINTENANCE_PAGE),
         ("file-vat-ecommerce", "file-vat-ecommerce", 400, "", Reason.RETURN_NOT_ACCEPTED),

@@ -79,6 +79,7 @@ def test_a_call_goes_through_its_steps() -> None:
         ({"answer": {"type": "answer", "sdp": ANSWER.replace("sendrecv", "inactive")}}, Reason.MEDIA_REFUSED, "answer"),
         ({"candidate": GOOD["last"]}, Reason.CONTENT_MISSING, "candidates"),
         ({"candidate": GOOD["candidate"] | {"sdpMid": "7"}}, Reason.CONTENT_MISSING, "candidates"),
+        ({"candidate": GOOD["candidate"] | {"sdpMid": ["0"]}}, Reason.CONTENT_MISSING, "candidates"),
         ({"candidate": GOOD["candidate"] | {"candidate": "x"}}, Reason.CONTENT_MISSING, "candidates"),
         ({"connected": {"type": "bye"}}, Reason.CUT_OFF, "candidates"),
         ({"bye": {"type": "connected"}}, Reason.CONTENT_MISSING, "hang-up"),
