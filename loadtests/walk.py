@@ -20,7 +20,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import traceback
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin
@@ -57,6 +59,15 @@ NEVER = float("inf")
 
 OWN_TROUBLE = {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM}
 """Errors of opening a connection that are the generator's own: no descriptors, ports or memory left."""
+
+
+class BrokenJourneyError(Exception):
+    """A journey ended with an error of its own: which one, where. Its message may quote a person's data: not said."""
+
+    def __init__(self, journey: str, step: str, error: Exception) -> None:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        what = f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
+        super().__init__(f"the journey {journey}, in the step {step}: {what}")
 
 
 class Walk:
@@ -162,7 +173,7 @@ class Walk:
         except JourneyFailed as failure:
             self._engine.failed(self, failure)
         except Exception as error:  # noqa: BLE001 - a bug in a journey must not stop the others
-            self._engine.bug(error)
+            self._engine.bug(BrokenJourneyError(self.journey, self.step, error))
         else:
             if self._engine.ending:
                 self._engine.left_off(self, waiting=type(action) is Wait)

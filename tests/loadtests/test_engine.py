@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import gzip
 import itertools
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -312,11 +313,11 @@ def test_who_gets_no_answer_after_the_drain_either_has_failed():
 
 
 def test_a_bug_in_a_journey_ends_the_run_with_its_error():
-    """A broken journey is not the target's failure."""
+    """A broken journey is not the target's failure. It is named, with the place; what it quotes may be an account."""
 
-    def broken(_citizen: Citizen) -> Journey:
+    def broken(citizen: Citizen) -> Journey:
         yield Wait(0.01)
-        raise KeyError("typo")
+        raise KeyError(citizen.account.bsn)
 
     results = Results()
     with registered(broken):
@@ -325,7 +326,8 @@ def test_a_bug_in_a_journey_ends_the_run_with_its_error():
         assert eventually(lambda: engine.finished)
     for second in engine.collect():
         results.add(pack(second))
-    assert isinstance(engine.error, KeyError)
+    said = str(engine.error)
+    assert re.fullmatch(r"the journey test, in the step start: KeyError at test_engine\.py:\d+", said), said
     assert results.total_failed == 0
 
 
