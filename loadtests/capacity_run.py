@@ -26,7 +26,7 @@ from loadtests.conductor import Conductor
 from loadtests.latencies import percentile
 from loadtests.plan import Plan
 from loadtests.results import Results
-from loadtests.run import SteadyConsole, check_writable, conducting, follow, interruption
+from loadtests.run import SteadyConsole, check_trust, check_writable, conducting, follow, interruption
 
 PROBE_CITIZENS = 5
 """Citizens of a probe, evenly spaced at the lowest rate."""
@@ -55,10 +55,11 @@ def explore(
     """Search, write page and data to `out`, and return the result. Progress goes to standard error.
 
     The first Ctrl-C ends the search and keeps what is known; a second one leaves at once. Raises `RunError` where
-    `out` cannot be written to, or generator processes do not start.
+    `out` cannot be written to, TLS files cannot be used, or generator processes do not start.
     """
     console = SteadyConsole(stderr=True)
     check_writable(out)
+    check_trust(environment)
     began, start = datetime.now(UTC), monotonic()
     with conducting(settings.processes) as conductor:
         session = Session(settings, environment, conductor, console)

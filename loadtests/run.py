@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from rich.console import Console
 
 from config import ConfigError
+from config import Environment as Place
 from config.commands import Exit
 from loadtests.accounts import check_enough, pool_of
 from loadtests.conductor import Conductor
@@ -84,6 +85,8 @@ def run(
     """
     console = SteadyConsole(stderr=True)
     check_writable(out)
+    if bind is None:  # else the files are those of other machines
+        check_trust(plan.environment)
     check_accounts(plan, processes)
     with (
         conducting(processes, bind, console) as conductor,
@@ -137,6 +140,15 @@ def check_writable(out: Path) -> None:
             pass
     except OSError as error:
         raise RunError(f"cannot write to {out}: {error.strerror or error}", Exit.USAGE) from None
+
+
+def check_trust(place: Place) -> None:
+    """Find out before the run whether the files that TLS needs can be used."""
+    try:
+        if any(url.startswith("https:") for url in place.endpoints.values()):
+            place.tls.context()
+    except OSError as error:
+        raise RunError(str(error), Exit.USAGE) from None
 
 
 def check_accounts(plan: Plan, processes: int) -> None:

@@ -105,6 +105,24 @@ def test_want_of_descriptors_is_named(visit, tmp_path):
     assert arrivals["lost"] == 0
 
 
+@pytest.mark.usefixtures("visit")
+@pytest.mark.parametrize("command", ["run visits --from 09:00 --to 09:00:02", "capacity --journey visit-website"])
+def test_a_tls_file_that_cannot_be_used_is_named_before_the_run(tmp_path, command):
+    """It is the configuration that is wrong, and not the system: exit code 2, and no report."""
+    folder = tmp_path / "config"
+    local = (ROOT / "config/environments/local.yaml").read_text()
+    secure = local.replace("http:", "https:") + "tls: {authorities: no.pem}\n"
+    (folder / "environments/here.yaml").write_text(secure)
+    arguments = [*command.split(), "--env", "here", "--config", str(folder), "--out", str(tmp_path / "out")]
+    done = subprocess.run(
+        [sys.executable, "-m", "piekwacht", "load", *arguments],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stderr == f"{folder / 'no.pem'}: No such file or directory\n"
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def under_way(target_requests: list[bytes]) -> None:
     """Wait until a run has sent something."""
     deadline = time.monotonic() + 30
