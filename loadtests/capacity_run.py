@@ -205,12 +205,20 @@ class Session:
     # --- probes
 
     def _recovered(self) -> bool:
-        """Send probes until the target is healthy at rest; tell whether it became so in time."""
+        """Send probes until the target is healthy at rest; tell whether it became so in time.
+
+        Whether it did is not known where the generator itself could not ask.
+        """
         deadline, pause = monotonic() + self.settings.recovery, 1.0
         while not self._probe():
+            hindered = bool(self._conductor.errors or self._conductor.results.counts["aborted"])
+            why = "; ".join(self._trouble()) if hindered else "the target is not healthy yet"
             if monotonic() > deadline:
+                self._say(why)
+                if hindered:
+                    raise _EndedError("generator")
                 return False
-            self._say(f"the target is not healthy yet; looking again in {pause:g} s")
+            self._say(f"{why}; looking again in {pause:g} s")
             self._interrupted.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
         return True

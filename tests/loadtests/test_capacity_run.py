@@ -114,6 +114,23 @@ def test_an_unhealthy_website_gets_no_load(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_generator_that_cannot_ask_says_nothing_of_the_website(tmp_path):
+    """An address that this machine does not have is no failure of the target: exit code 3, and the reason is told."""
+    with served(Website(slots=8)) as website:
+        (tmp_path / "config").mkdir()
+        config = config_for(website, tmp_path / "config")
+        with (config / "environments/local.yaml").open("a") as stream:
+            stream.write("source_addresses: [192.0.2.1]\n")
+        done = subprocess.run(
+            command(config, tmp_path / "out", "--recovery", "0"),
+            cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    capacity = json.loads(done.stdout)
+    assert (done.returncode, capacity["end"], capacity["outcome"]) == (3, "generator", "invalid")
+    assert "(Cannot assign requested address)" in done.stderr
+
+
+@pytest.mark.slow
 def test_an_interruption_keeps_what_is_known(tmp_path):
     """Ctrl-C in the middle of a hold: exit code 3, and the report holds the rates until then."""
     (tmp_path / "config").mkdir()
