@@ -124,6 +124,7 @@ class _Log:
         self._zone = zone
         self._tally = tally
         self._progress = progress
+        self._entry: Callable[[bytes], Entry] | None = None
         self._lines = 0
         self._broken = 0
         self._examples: list[str] = []
@@ -146,7 +147,7 @@ class _Log:
             self._tally.remarks.append(remark)
 
     def _take(self, lines: list[bytes]) -> None:
-        entry = self._entry(lines)
+        entry = self._entry = self._entry or self._reader(lines[0])
         add = self._tally.add
         for number, line in enumerate(lines, start=self._lines + 1):
             if not line:
@@ -158,14 +159,14 @@ class _Log:
                 self._broken_line(number, line, error)
         self._lines += len(lines)
 
-    def _entry(self, lines: list[bytes]) -> Callable[[bytes], Entry]:
+    def _reader(self, first: bytes) -> Callable[[bytes], Entry]:
         """Return what reads one line; `auto` decides by the first one."""
-        if self._form == "auto":
-            first = lines[0].lstrip()
-            self._form = "jsonl" if first.startswith(b"{") else "common"
-        if self._form == "jsonl":
+        form = self._form
+        if form == "auto":
+            form = "jsonl" if first.lstrip().startswith(b"{") else "common"
+        if form == "jsonl":
             return _JsonReader(self._zone)
-        return _ClfReader(_COMBINED if self._form == "combined" else _COMMON)
+        return _ClfReader(_COMBINED if form == "combined" else _COMMON)
 
     def _broken_line(self, number: int, line: bytes, error: ValueError) -> None:
         self._broken += 1
@@ -224,12 +225,13 @@ def clf_time(stamp: bytes) -> float:
 
 
 class _JsonReader:
-    """Reads lines of JSON; remembers under which names the last one had its time and its path."""
+    """Reads lines of JSON; remembers when the last one was, and under which names it had its time and its path."""
 
     def __init__(self, zone: ZoneInfo | None) -> None:
         self._zone = zone
         self._time = TIME_KEYS[0]
         self._path = PATH_KEYS[0]
+        self._moment = 0.0
 
     def __call__(self, line: bytes) -> Entry:
         """Return one line's time and path. Raises `ValueError`."""
@@ -249,11 +251,15 @@ class _JsonReader:
         path = data.get(self._path, "")
         if isinstance(path, dict):  # Caddy's request, an object with all that was asked
             path = path.get("uri", "")
-        return json_time(value, self._zone), str(path).encode("utf-8", "replace")
+        self._moment = json_time(value, self._zone, self._moment)
+        return self._moment, str(path).encode("utf-8", "replace")
 
 
-def json_time(value: Any, zone: ZoneInfo | None) -> float:
-    """Return Unix seconds for a number (seconds or milliseconds) or a text (ISO 8601, or as in the common format)."""
+def json_time(value: Any, zone: ZoneInfo | None, before: float) -> float:
+    """Return Unix seconds for a number (seconds or milliseconds) or a text (ISO 8601, or as in the common format).
+
+    Of a local time that the clock shows twice, the one that is closer to the line `before` counts.
+    """
     if isinstance(value, str) and "T" not in value and _NUMBER.fullmatch(value):
         value = float(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -268,5 +274,8 @@ def json_time(value: Any, zone: ZoneInfo | None) -> float:
     if parsed.utcoffset() is None:
         if zone is None:
             raise ValueError("a time without an offset (say --zone)")
-        parsed = parsed.replace(tzinfo=zone)
+        first, second = (unix(parsed.replace(tzinfo=zone, fold=fold)) for fold in (0, 1))
+        if second < first:
+            raise ValueError(f"a time that no clock shows in {zone.key}")
+        return min(first, second, key=lambda moment: abs(moment - before))
     return unix(parsed)

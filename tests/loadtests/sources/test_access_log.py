@@ -112,6 +112,18 @@ def test_the_hour_that_comes_twice_is_told_apart_by_its_offset(tmp_path):
     assert np.flatnonzero(found.counts).tolist() == [0, 2, 7]
 
 
+def test_the_hour_that_comes_twice_is_told_apart_by_what_stands_before(tmp_path, monkeypatch):
+    """Lines of JSON that say only what the clock shows: 25 hours, two in each minute, wherever a block ends."""
+    monkeypatch.setattr("loadtests.sources.access_log.BLOCK", 1000)
+    midnight = datetime(2026, 10, 25, tzinfo=AMSTERDAM).timestamp()
+    clock = [datetime.fromtimestamp(midnight + second, AMSTERDAM) for second in range(0, 25 * 3600, 30)]
+    path = write(tmp_path, *(json.dumps({"time": f"{at:%Y-%m-%dT%H:%M:%S}"}) for at in clock))
+    assert read_logs([path], zone=AMSTERDAM).counts.tolist() == [2] * 25 * 60
+    path = write(tmp_path, '{"time": "2026-03-29T02:30:00"}')
+    with pytest.raises(SourceError, match=r"access.log:1: a time that no clock shows in Europe/Amsterdam"):
+        read_logs([path], zone=AMSTERDAM)
+
+
 def test_few_broken_lines_are_left_out_and_told(tmp_path):
     """One in two thousand: a rotation in the middle of a line."""
     path = write(tmp_path, *[common(0)] * 1000, "192.0.2.1 - - [01/M", *[common(1)] * 999)
