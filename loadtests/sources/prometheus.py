@@ -242,13 +242,14 @@ def _checked(url: str, status: int, body: bytes, parameters: Mapping[str, str]) 
         raise SourceError(f"{url}: the query gives a {result.get('resultType')}, not series over time")
     if len(result["result"]) > MAX_SERIES:
         raise SourceError(f"{url}: more than {MAX_SERIES} series; put sum() around a rate")
-    answer = _Answer(warnings=[str(warning)[:300] for warning in data.get("warnings") or []])
+    warnings = data.get("warnings")
+    answer = _Answer(warnings=[str(warning)[:300] for warning in warnings] if isinstance(warnings, list) else [])
     first, last, step = (float(parameters[key]) for key in ("start", "end", "step"))
     problems = []
     for series in result["result"]:
         try:
             samples = _samples(series["values"], first, last, step)
-            answer.series[json.dumps(series["metric"], sort_keys=True)] = samples
+            answer.series[json.dumps(dict(series["metric"]), sort_keys=True)] = samples
         except (ValueError, TypeError, KeyError) as error:
             name = json.dumps(series.get("metric") if isinstance(series, dict) else None)[:200]
             problems.append(f"{url}: the series {name} is of no use: {error}")

@@ -108,9 +108,17 @@ def test_warnings_of_the_server_are_passed_on():
     """A partial response of a federation is no whole one: people must know."""
     with server(lambda asked: matrix([(60, 1)], warnings=["store 2 is away"])) as url:
         assert read(url).remarks == ("Prometheus warns: store 2 is away",)
+    with server(lambda asked: matrix([(60, 1)], warnings=5)) as url:
+        assert read(url).remarks == ()
 
 
 REFUSED = http(json.dumps({"status": "error", "errorType": "bad_data", "error": "parse error"}), "400 Bad Request")
+
+
+def named(metric):
+    """Return an answer with one series of such a name."""
+    found = {"resultType": "matrix", "result": [{"metric": metric, "values": [[FIRST + 60, "1"]]}]}
+    return http(json.dumps({"status": "success", "data": found}))
 
 
 @pytest.mark.parametrize(
@@ -137,6 +145,8 @@ REFUSED = http(json.dumps({"status": "error", "errorType": "bad_data", "error": 
             http('{"status": "success", "data": {"resultType": "matrix", "result": [5]}}'),
             "the series null is of no use",
         ),
+        (named("up"), 'the series "up" is of no use'),
+        (named(None), "the series null is of no use"),
         (matrix(*[[(60, 1)]] * 201), "more than 200 series"),
         (http("[" * 100_000), "not an answer of Prometheus"),
     ],
