@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -33,13 +34,24 @@ def _time(text: str) -> str:
 Time = Annotated[str, AfterValidator(_time)]
 
 
+def _regex(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise expected(f"a regular expression ({error})") from None
+    return text
+
+
+Regex = Annotated[str, AfterValidator(_regex)]
+
+
 class Request(Strict):
     """The options of the command, each under its own name."""
 
     csv: Path | None = None
     access_log: list[Path] = Field(default=[])
     format: Format = "auto"
-    path_regex: str | None = None
+    path_regex: Regex | None = None
     prometheus: BaseUrl | None = None
     query: str | None = None
     counter: bool = False

@@ -189,6 +189,10 @@ def test_an_import_is_smooth_if_asked_and_says_what_it_did(tmp_path):
         (["--csv", "a", "--smooth", "90s"], ["--smooth: found 90s, expected at least two steps, 120s"]),
         (["--csv", "a", "--step", "0.5s"], ["--step: found"]),
         (["--access-log", "a", "--format", "iis"], ["--format: found"]),
+        (
+            ["--access-log", "a", "--path-regex", "("],
+            ['--path-regex: found "(", expected a regular expression (missing'],
+        ),
     ],
 )
 def test_wrong_options_are_told_all_at_once(tmp_path, options, says):
