@@ -89,7 +89,9 @@ def read_recording(path: Path) -> Recording:
     except OSError as error:
         raise ConfigError([Problem(name, 1, "", str(error.strerror), "a readable file")]) from None
     except UnicodeDecodeError:
-        raise ConfigError([Problem(name, 1, "", "bytes that are not UTF-8", "CSV in UTF-8")]) from None
+        raise ConfigError(
+            [Problem(name, undecodable_line(path), "", "bytes that are not UTF-8", "CSV in UTF-8")]
+        ) from None
     problems += _disorder(name, rows)
     if not problems and not rows:
         problems.append(Problem(name, 1, "", "no slot", "at least one row below the header"))
@@ -98,6 +100,16 @@ def read_recording(path: Path) -> Recording:
     return Recording(
         edges=[*(row.start for row in rows), rows[-1].start + rows[-1].seconds], counts=[row.count for row in rows]
     )
+
+
+def undecodable_line(path: Path) -> int:
+    """Return the number of the first line of a file that is not UTF-8."""
+    raw = path.read_bytes()
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        return raw.count(b"\n", 0, error.start) + 1
+    return 1
 
 
 def as_text(recording: Recording, comments: Sequence[str], zone: ZoneInfo) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 from zoneinfo import ZoneInfo
 
-from config.recording import LONGEST, MAX_PROBLEMS, Row, from_unix, number, unix
+from config.recording import LONGEST, MAX_PROBLEMS, Row, from_unix, number, undecodable_line, unix
 from config.shapes import MOST
 from loadtests.sources.counted import Counted, SourceError, joined
 
@@ -36,7 +36,8 @@ def read_csv(path: Path, zone: ZoneInfo | None) -> Counted:
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise SourceError(f"{path}: bytes that are not UTF-8") from None
+        line = undecodable_line(path)
+        raise SourceError(f"{path}:{line}: found bytes that are not UTF-8, expected CSV in UTF-8") from None
     edges, counts = joined(_spans(rows))
     return Counted(edges, counts, f"CSV {path.name}, {len(rows):,} rows")
 

@@ -86,7 +86,7 @@ def test_local_times_of_a_repeated_hour_follow_each_other(tmp_path):
         ("time,count\n99999999999999,5\n", ["in.csv:2: found the time 1e+14, expected Unix seconds from 1970 to 2200"]),
         ('time,count\n"0,5\n', ["in.csv:2: found broken CSV"]),
         ("time,count\n" + "x,1\n" * 1000, ["in.csv:2:"] + [f":{line}:" for line in range(3, 22)] + ["perhaps more"]),
-        (b"time,count\n\xff\xfe,5\n", ["in.csv: bytes that are not UTF-8"]),
+        (b"time,count\n\xff\xfe,5\n", ["in.csv:2: found bytes that are not UTF-8, expected CSV in UTF-8"]),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(tmp_path, content, says):
