@@ -21,9 +21,9 @@ class Exit(IntEnum):
     GOOD = 0
     """The answer is yes."""
     NO = 1
-    """The answer is no: thresholds failed, a system is down, the configuration is invalid."""
+    """The answer is no: thresholds failed, a system is down."""
     USAGE = 2
-    """The command was used wrongly."""
+    """Nothing was done: the command was used wrongly, or what it was given cannot be used."""
     INVALID = 3
     """The measurement itself is invalid: the generator could not keep its schedule, a worker was lost."""
 
@@ -40,14 +40,14 @@ ConfigOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a machine.")]
 
 
-def load_or_exit(root: Path, journeys: Journeys | None = None, *, code: Exit = Exit.NO) -> Configuration:
-    """Load the configuration; on errors print one line for each on standard error and exit with `code`."""
+def load_or_exit(root: Path, journeys: Journeys | None = None) -> Configuration:
+    """Load the configuration; on errors print one line for each on standard error and exit with 2."""
     try:
         return load(root, journeys)
     except ConfigError as error:
         for problem in error.problems:
             typer.echo(str(problem), err=True)
-        raise typer.Exit(code) from None
+        raise typer.Exit(Exit.USAGE) from None
 
 
 def choose(kind: str, name: str, known: Collection[str]) -> None:

@@ -126,7 +126,7 @@ def plan_of(environment: Environment) -> Plan:
         check_enough(plan, read(plan))
     except (ConfigError, PlanError) as error:
         print(error)
-        os._exit(Exit.NO if isinstance(error, ConfigError) else Exit.USAGE)
+        os._exit(Exit.USAGE)
     return plan
 
 

@@ -180,12 +180,9 @@ def import_shape_command(
     period = {"from": start, "to": end, "zone": zone}
     try:
         asked = request({**source, **period, "step": step, "gaps": gaps, "smooth": smooth})
-    except SourceError as error:
-        _refuse(error, Exit.USAGE)
-    try:
         imported = record(asked.read(_progress()), asked.wanted)
     except SourceError as error:
-        _refuse(error, Exit.NO)
+        _refuse(error)
     text = as_text(imported.recording, imported.comments, asked.wanted.zone)
     _write(out, lambda: write_all({out: text}))
     data = imported.as_data(asked.wanted.zone)
@@ -200,10 +197,10 @@ def import_shape_command(
     )
 
 
-def _refuse(error: SourceError, code: Exit) -> NoReturn:
+def _refuse(error: SourceError) -> NoReturn:
     for problem in error.problems:
         typer.echo(problem, err=True)
-    raise typer.Exit(code) from None
+    raise typer.Exit(Exit.USAGE) from None
 
 
 def _write(out: Path, write: Callable[[], object]) -> None:

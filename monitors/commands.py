@@ -165,7 +165,7 @@ def _open(path: Path, vantage: str) -> Ledger:
 
 
 def _web_config_or_exit(path: Path | None) -> WebConfig:
-    """Return how the pages are served, or print what is wrong and exit with 1."""
+    """Return how the pages are served, or print what is wrong and exit with 2."""
     from config import ConfigError
     from monitors.web.web_config import read_web_config
 
@@ -173,7 +173,7 @@ def _web_config_or_exit(path: Path | None) -> WebConfig:
         return read_web_config(path)
     except ConfigError as error:
         typer.echo(str(error), err=True)
-        raise typer.Exit(Exit.NO) from None
+        raise typer.Exit(Exit.USAGE) from None
 
 
 def _serve(files: tuple[Path, Path | None], env: str, record: Ledger, listener: socket.socket, log: Log) -> int:
@@ -213,7 +213,7 @@ def _serve(files: tuple[Path, Path | None], env: str, record: Ledger, listener: 
         return uvloop.run(main())
     except (ConfigError, LedgerError) as error:
         typer.echo(str(error), err=True)
-        raise typer.Exit(Exit.NO) from None
+        raise typer.Exit(Exit.USAGE) from None
 
 
 async def _measure_all(chosen: list[Target], desk: Desk) -> list[Outcome]:

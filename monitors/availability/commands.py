@@ -90,7 +90,7 @@ def availability(
     """
     from monitors.availability.view import as_csv, as_data
 
-    configuration = load_or_exit(config, code=Exit.USAGE)
+    configuration = load_or_exit(config)
     for name in system or []:
         choose("system", name, configuration.systems)
     if as_json and csv:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def environment_of(config: Path, env: str) -> tuple[Configuration, Environment]:
     """Return the configuration, and the environment of that name."""
-    configuration = load_or_exit(config, code=Exit.USAGE)
+    configuration = load_or_exit(config)
     choose("environment", env, configuration.environments)
     return configuration, configuration.environments[env]
 

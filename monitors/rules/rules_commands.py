@@ -48,7 +48,7 @@ def build(
         found = texts(configuration, runbooks)
     except ValueError as error:
         typer.echo(f"{config_dir}: {error}", err=True)
-        raise typer.Exit(Exit.NO) from None
+        raise typer.Exit(Exit.USAGE) from None
     publish(out, found, as_json=as_json)
 
 

@@ -91,14 +91,14 @@ def test_a_folder_that_is_not_there_is_an_answer_too(run, house, tmp_path):
 
 
 def test_other_commands_stop_at_an_invalid_configuration(house, capsys):
-    """With the same lines and exit code 1."""
+    """With the same lines and exit code 2: nothing was judged."""
     assert load_or_exit(house.root).systems
     house.change(ENVIRONMENT_FILE, "title: ", "tilte: ")
     keys = "one of: accounts, allow, asterisks, call_interval, call_register, deliveries, endpoints, notices, "
     keys += "probe_interval, references, secrets, source_addresses, title, tls, trunks"
     with pytest.raises(typer.Exit) as left:
         load_or_exit(house.root)
-    assert left.value.exit_code == Exit.NO
+    assert left.value.exit_code == Exit.USAGE
     assert capsys.readouterr().err.splitlines() == [
         f"{house.root}/environments/local.yaml:1: found nothing, expected the key 'title'",
         f'{house.root}/environments/local.yaml:1: tilte: found the unknown key "tilte", expected {keys}',

@@ -53,10 +53,10 @@ def test_wrong_options_are_refused_in_words(tmp_path: Path, arguments: list[str]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_invalid_configuration_exits_with_1(tmp_path: Path) -> None:
+def test_invalid_configuration_exits_with_2(tmp_path: Path) -> None:
     """The problems of the configuration are printed, not a traceback."""
     result = CliRunner().invoke(app, ["build", "--out", str(tmp_path / "out"), "--config", str(tmp_path)])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "no *.yaml file" in result.stderr
     assert not (tmp_path / "out").exists()
 

@@ -205,9 +205,9 @@ def test_wrong_options_are_told_all_at_once(tmp_path, options, says):
 
 
 def test_a_source_that_is_of_no_use_leaves_nothing_behind(tmp_path):
-    """Exit code 1, every problem in a line, no file."""
+    """Exit code 2, every problem in a line, no file."""
     (tmp_path / "in.csv").write_text("time,count\n0,-1\nx,2\n")
-    told = run("import-shape", "--csv", tmp_path / "in.csv", "--out", tmp_path / "out.csv", code=1)[1]
+    told = run("import-shape", "--csv", tmp_path / "in.csv", "--out", tmp_path / "out.csv", code=2)[1]
     assert [line.split("in.csv")[1][:3] for line in told.splitlines()] == [":2:", ":3:"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv"]
 

@@ -77,9 +77,9 @@ def test_a_public_address_needs_permission() -> None:
 
 
 def test_an_invalid_configuration_is_reported(tmp_path: Path) -> None:
-    """Exit code 1 and a line for each problem, before anything is started."""
+    """Exit code 2 and a line for each problem, before anything is started."""
     result = order("run", "--port", "0", "--config", str(tmp_path))
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.stderr
 
 
