@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,7 +32,7 @@ from loadtests.results import Results
 from loadtests.section import CrowdUser, Section
 from loadtests.summary import Summary
 from loadtests.verdict import Outcome
-from loadtests.workers import Workers
+from loadtests.workers import NOT_BEGUN, Workers
 
 EXIT_CODES: dict[Outcome, Exit] = {"passed": Exit.GOOD, "failed": Exit.NO, "invalid": Exit.INVALID}
 
@@ -178,10 +179,11 @@ def conducting(
         master = environment.create_master_runner(host, port)
     except (RPCError, SystemExit):  # Locust leaves where the port is taken
         raise RunError(f"cannot listen on {host}:{port} for workers", Exit.USAGE) from None
-    if bind and console:
-        console.print(f"waiting for {processes} worker(s) at {host}:{port}", highlight=False)
     with Workers(0 if bind else processes, master.server.port) as workers:
-        _wait_for(master, processes, workers, COME_WITHIN if bind else CONNECT_WITHIN)
+        with interruption(lambda: sys.exit(NOT_BEGUN)):
+            if bind and console:
+                console.print(f"waiting for {processes} worker(s) at {host}:{port}", highlight=False)
+            _wait_for(master, processes, workers, COME_WITHIN if bind else CONNECT_WITHIN)
         try:
             yield Conductor(environment, dead=workers.dead)
         finally:

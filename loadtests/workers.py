@@ -11,9 +11,13 @@ from typing import Self
 
 import gevent
 from locust.env import Environment
+from locust.runners import WorkerRunner
 
 from config.children import die_with_parent
 from loadtests.section import CrowdUser, Section
+
+NOT_BEGUN = 128 + signal.SIGINT
+"""Exit code of a command that was stopped before it had begun its work, as shells write it."""
 
 
 class Workers:
@@ -58,15 +62,19 @@ def work(host: str, port: int, say: Callable[[str], None]) -> bool:
     `say` gets what happens, for people. Waits up to five minutes for the master to be there. Raises `ConnectionError`.
     """
     environment = Environment(user_classes=[CrowdUser])
-    runner = environment.create_worker_runner(host, port)
-    say(f"found its master at {host}:{port}")
-    section = Section(environment, say)
+    runner: WorkerRunner | None = None
 
     def leave() -> None:
+        if runner is None:
+            sys.exit(NOT_BEGUN)
         environment.events.quitting.fire(environment=environment, reverse=True)
         runner.quit()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         gevent.signal_handler(number, leave)
+    say(f"is looking for its master at {host}:{port}")
+    runner = environment.create_worker_runner(host, port)
+    say("found it")
+    section = Section(environment, say)
     runner.greenlet.join()
     return not section.master_lost

@@ -278,6 +278,23 @@ def test_a_taken_address_is_refused(start, config, tmp_path):
     assert "Traceback" not in output
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("side", ["worker", "master"])
+def test_who_waits_for_the_other_side_leaves_at_once(start, config, tmp_path, address, side, number):
+    """Nothing has begun: one line that says what is waited for, and no trace of the interruption."""
+    if side == "master":
+        options = ["run", CAMPAIGN, "--config", str(config), "--out", str(tmp_path), "--master", "--bind", address]
+        told = f"waiting for 1 worker(s) at {address}\n"
+    else:
+        options = ["worker", "--master", address]
+        told = f"this worker is looking for its master at {address}\n"
+    process = start("piekwacht", "load", *options)
+    assert process.stdout.readline() == told
+    process.send_signal(number)
+    assert process.communicate(timeout=PATIENCE)[0] == ""
+    assert process.returncode == 130
+
+
 class Page:
     """Locust's web page."""
 
