@@ -116,8 +116,9 @@ def read_pool(reference: str, needed: Collection[str] = OWN, *, once: bool = Fal
     place = place_of(reference)
     try:
         text = read_secret(reference)
-    except UnicodeDecodeError:
-        raise ConfigError([Problem(place, 1, "", "bytes that are not UTF-8", "CSV in UTF-8")]) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError([Problem(place, line, "", "bytes that are not UTF-8", "CSV in UTF-8")]) from None
     except OSError as error:
         found = error.strerror or type(error).__name__
         raise ConfigError([Problem(place, 1, "", found, "test accounts that can be read")]) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -73,6 +74,8 @@ def growth_factors(texts: Sequence[str], streams: Iterable[str]) -> dict[str, fl
         try:
             factor = float(number)
         except ValueError:
-            raise PlanError(f"--growth {text}: '{number}' is not a factor such as 1.1") from None
+            factor = math.nan
+        if not 0 < factor < math.inf:
+            raise PlanError(f"--growth {text}: '{number}' is not a factor such as 1.1")
         factors |= {stream: factor} if separator else dict.fromkeys(streams, factor)
     return factors

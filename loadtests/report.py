@@ -15,7 +15,7 @@ from config.files import write_all
 from loadtests import junit, markdown, wording
 from loadtests.plots import figure
 from loadtests.report_plots import duration_of, plots_of
-from loadtests.summary import SecondRow, Summary
+from loadtests.summary import Summary
 
 
 def write(summary: Summary, folder: Path) -> list[Path]:
@@ -43,7 +43,7 @@ def render(summary: Summary) -> str:
         duration_planned=duration_of(summary.plan),
         figures={plot.key: figure(plot) for plot in plots_of(summary)},
         steps=steps,
-        worst=_worst(summary),
+        worst=summary.worst if summary.arrivals.completed else None,
     )
 
 
@@ -72,9 +72,3 @@ def page(template: str, **values: object) -> str:
         "passages": wording.PASSAGES,
     }
     return environment.get_template(template).render(**values)
-
-
-def _worst(summary: Summary) -> SecondRow | None:
-    """Return the second at which, while people arrived, most attempts were made for each journey that passed."""
-    arriving = [row for row in summary.timeline[: summary.steady.end] if row.amplification is not None]
-    return max(arriving, key=lambda row: row.amplification or 0.0, default=None)

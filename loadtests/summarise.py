@@ -26,6 +26,7 @@ from loadtests.results import Blocks, Results
 from loadtests.second import FailureKey
 from loadtests.steady import Steady, amplification, amplification_of, measure
 from loadtests.summary import (
+    TRAILING,
     AdmissionPeak,
     ArrivalFacts,
     AttemptFacts,
@@ -46,9 +47,6 @@ from loadtests.summary import (
 from loadtests.timeline import CHANNELS, Timeline
 from loadtests.verdict import Generator, generator_checks, judge, troubles
 from loadtests.waiting_room import Surplus, surpluses
-
-TRAILING = 10
-"""Seconds that the amplification of a second looks back: within one, hardly anybody tries twice."""
 
 
 def summarise(

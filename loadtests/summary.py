@@ -270,6 +270,10 @@ class SteadyFacts(Strict):
     loop_lag: float
 
 
+TRAILING = 10
+"""Seconds that the amplification of a second looks back: within one, hardly anybody tries twice."""
+
+
 class SecondRow(Strict):
     """One second of the run. `planned` is the expected number of arrivals in it, `admitted` counts by channel.
 
@@ -356,6 +360,16 @@ class Summary(Strict):
     def refusals(self) -> list[ConnectionRow]:
         """The addresses that refused connections."""
         return [row for row in self.connections if row.refused]
+
+    @property
+    def worst(self) -> SecondRow | None:
+        """The second up to which, while people arrived, most attempts were made for each journey that passed.
+
+        One that has less than `TRAILING` seconds to look back on says little. None where there is no other.
+        """
+        arriving = (row for row in self.timeline if TRAILING - 1 <= row.second < self.steady.end)
+        told = [row for row in arriving if row.amplification is not None]
+        return max(told, key=lambda row: row.amplification or 0.0, default=None)
 
     @property
     def unsaid(self) -> list[str]:

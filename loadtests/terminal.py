@@ -144,11 +144,10 @@ def _attempts(summary: Summary) -> str:
         return f"{wording.number(attempts.attempts)} attempts, and no journey passed"
     text = f"{wording.number(attempts.attempts)} attempts: "
     text += f"{wording.number(round(attempts.amplification or 1.0, 2))} for each journey that passed"
-    arriving = summary.timeline[: summary.steady.end]
-    worst = max(arriving, key=lambda row: row.amplification or 0.0, default=None)
-    if worst is None or worst.amplification is None:
+    if summary.worst is None or summary.worst.amplification is None:
         return text
-    return f"{text}, {wording.number(round(worst.amplification, 2))} in the ten seconds up to second {worst.second}"
+    worst = wording.number(round(summary.worst.amplification, 2))
+    return f"{text}, {worst} in the ten seconds up to second {summary.worst.second + 1}"
 
 
 def _checks(summary: Summary) -> Table:
@@ -187,7 +186,7 @@ def _all_times(summary: Summary) -> Table:
     table.add_row("response time, from intended start", *_times(summary.response))
     table.add_row("start lateness of the generator", *_times(summary.lateness))
     requests, rate = wording.number(summary.requests), wording.number(summary.requests_per_second)
-    table.caption = Text(f"{requests} requests, {rate} a second, in {wording.duration(summary.seconds)}")
+    table.caption = Text(f"the whole run: {requests} requests, {rate} a second, in {wording.duration(summary.seconds)}")
     return table
 
 

@@ -12,8 +12,9 @@ import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -179,9 +180,9 @@ class _Log:
         with self._path.open("rb") as raw:
             size, packed = self._path.stat().st_size, raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
-            stream: IO[bytes] | gzip.GzipFile = gzip.GzipFile(fileobj=raw) if packed else raw
+            stream: BufferedReader | gzip.GzipFile = gzip.GzipFile(fileobj=raw) if packed else raw
             rest = b""
-            while block := stream.read(BLOCK):
+            while block := stream.read1(BLOCK):  # `read` would lose what stands before the end of half a file
                 *lines, rest = (rest + block).split(b"\n")
                 if len(rest) > BLOCK:
                     line = self._lines + len(lines) + 1

@@ -86,7 +86,7 @@ def test_columns_that_no_journey_uses_may_be_missing_or_empty(read):
         ("bsn;password;app;pin\n", [NO_COLUMNS]),
         ("bsn,password,app,pin,hunter2\n", [OTHER_COLUMNS]),
         ("bsn,password,app,pin,pin\n", [OTHER_COLUMNS]),
-        (b"bsn,password,app,pin\n\xff", ["1: found bytes that are not UTF-8, expected CSV in UTF-8"]),
+        (b"bsn,password,app,pin\n\xff", ["2: found bytes that are not UTF-8, expected CSV in UTF-8"]),
         ('bsn,password,app,pin\n999990019,"hunter2,a,1\n', ["2: found broken quotation marks, expected CSV"]),
         (
             MANY_MISTAKES,

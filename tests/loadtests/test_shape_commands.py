@@ -66,8 +66,9 @@ def test_growth_of_the_command_line_is_for_all_streams_or_one():
     [
         (["--growth", "much"], "--growth much: 'much' is not a factor"),
         (["--growth", "logins=2"], "there is no stream 'logins'; there is: activations"),
-        (["--growth", "nan"], "growth: Input should be"),
-        (["--growth", "-1"], "growth: Input should be"),
+        (["--growth", "nan"], "--growth nan: 'nan' is not a factor"),
+        (["--growth", "-1"], "--growth -1: '-1' is not a factor"),
+        (["--growth", "101"], "growth: Input should be"),
         (["--keep", "both"], "keep: Input should be 'volume' or 'rate'"),
         (["--day", "2027-03-01"], "has no day '2027-03-01'; it has: march-2023, march-2022"),
     ],

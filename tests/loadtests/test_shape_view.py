@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from loadtests import shape_view
 from loadtests.plan import make_plan
+from tests.benchmarks import plans
 from tests.loadtests.test_report import Page
 from tests.loadtests.test_terminal import printed
 
@@ -40,6 +41,12 @@ def test_the_peak_is_where_the_rate_is_highest(plan):
     assert peak.clock.hour == 20
     assert peak.clock == plan.clock(peak.second)
     assert peak.rate == pytest.approx(shape_view.rates(plan.shape, 900).max())
+
+
+def test_of_equal_rates_the_first_is_the_peak():
+    """Computed from large numbers they differ in their last digits: that is no place to point at."""
+    constant = plans.plan("get", plans.website("http://127.0.0.1:9"), [7.3] * 600)
+    assert shape_view.peak(constant).second == 0.5
 
 
 @given(st.integers(min_value=1, max_value=500))

@@ -17,6 +17,7 @@ from tests.loadtests.sample import (
     empty_summary,
     failure,
     second,
+    steady_facts,
     summary,
     waiting_room_row,
 )
@@ -59,6 +60,17 @@ def test_what_people_met_and_how_often_they_tried_is_shown_where_it_happened(gol
         timeline=[second(index, amplification=1.0 + 0.3 * index) for index in range(8)],
     )
     golden("crowd.txt", printed(lambda console: terminal.show(facts, console)) + "\n")
+
+
+def test_the_worst_ten_seconds_are_told():
+    """While people arrived; the first seconds have too few to look back on."""
+    told = [30.0] * 9 + [4.0, 7.0, 5.0, 40.0]
+    rows = [second(index, amplification=amplification) for index, amplification in enumerate(told)]
+    facts = summary(
+        attempts=attempt_facts(attempts=90, amplification=1.6), timeline=rows, steady=steady_facts(start=2, end=12)
+    )
+    said = " ".join(printed(lambda console: terminal.show(facts, console)).split())
+    assert "1.6 for each journey that passed, 7 in the ten seconds up to second 11" in said
 
 
 def test_attempts_are_not_counted_for_journeys_that_passed_where_none_did():
