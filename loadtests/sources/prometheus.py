@@ -168,7 +168,8 @@ class _Counter(_Total):
     def remarks(self) -> list[str]:
         said = []
         if self._resets:
-            said.append(f"{self._resets} counter resets: what came between the last sample and a restart is not known")
+            lost = f"what came in up to {self._step:g} s before each is not known; a shorter --step loses less"
+            said.append(f"{self._resets} counter resets: {lost}")
         if self._bridged:
             said.append(f"{self._bridged:,.0f} s without samples: what the counters rose meanwhile is spread evenly")
         return said
