@@ -70,7 +70,7 @@ def build(
         publish(out, config_maps(files) if kubernetes else files, as_json=as_json)
     except ValueError as error:
         typer.echo(str(error), err=True)
-        raise typer.Exit(Exit.NO) from None
+        raise typer.Exit(Exit.USAGE) from None
 
 
 @app.command()

@@ -380,7 +380,8 @@ def _plots(capacity: Capacity) -> list[Plot]:
 
 def at_rest(capacity: Capacity) -> str:
     """Say what was wrong with the target at rest when it was last looked at; nothing where it was healthy."""
-    unhealthy = [probe for probe in capacity.probes[-1:] if not probe.healthy]
+    asked = capacity.end != "generator"  # else nothing is known
+    unhealthy = [probe for probe in capacity.probes[-1:] if asked and not probe.healthy]
     return "".join(f"At rest: {probe}." for probe in unhealthy)
 
 

@@ -125,7 +125,7 @@ def plan_of(environment: Environment) -> Plan:
         )
         check_enough(plan, read(plan))
     except (ConfigError, PlanError) as error:
-        print(error)
+        print(error, flush=True)  # nothing else will, before it is gone
         os._exit(Exit.USAGE)
     return plan
 

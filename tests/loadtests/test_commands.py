@@ -24,7 +24,7 @@ CAMPAIGN = "aangifte-2023-03-01"
         (("run", CAMPAIGN, "--scale", "1000"), 2, "too many for one run"),
         (("run", CAMPAIGN, "--master", "--processes", "2"), 2, "use one of them"),
         (("shape", CAMPAIGN, "--out", "tests"), 2, "cannot write tests"),
-        (("run", CAMPAIGN, "--config", "no/such/folder"), 1, "no *.yaml file"),
+        (("run", CAMPAIGN, "--config", "no/such/folder"), 2, "no *.yaml file"),
     ],
 )
 def test_wrong_use_is_explained_without_a_traceback(monkeypatch, arguments, code, words):
