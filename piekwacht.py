@@ -24,7 +24,8 @@ from config.commands import ConfigOption, JsonOption
 
 app = typer.Typer(
     help="Piekwacht: load testing and synthetic monitoring for the people who keep a tax administration reachable.",
-    epilog="Exit code, unless a command says more: 0 yes, 1 no, 2 wrong use or input, 3 the measurement itself is invalid.",
+    epilog="Exit code, unless a command says more: 0 yes, 1 no, 2 wrong use or unusable input, "
+    "3 the measurement itself is invalid.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
