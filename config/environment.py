@@ -119,6 +119,11 @@ class Environment(Strict):
     notices: Publishing = Publishing()
     deliveries: Deliveries = Deliveries()
 
+    @property
+    def uses_tls(self) -> bool:
+        """Tell whether any endpoint is reached over HTTPS."""
+        return any(url.startswith("https:") for url in self.endpoints.values())
+
     def contradictions(self) -> Iterator[Contradiction]:
         """Make sure that it is said where the test accounts and the passwords are."""
         wanted: list[tuple[DataPath, str | None]] = []

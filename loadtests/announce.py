@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from time import time
+from types import TracebackType
+from typing import Self
 
 from prometheus_client import CollectorRegistry, push_to_gateway
 
@@ -88,7 +90,8 @@ class Annotation:
 class Announcer:
     """Tells of one run what it was asked to tell: pushes to `gateway`, sets an `annotation`.
 
-    What could not be told is said by `say` instead.
+    A context manager: it begins the mark, and ends it too where an exception left nothing to be told. What could not be
+    told is said by `say` instead.
     """
 
     def __init__(
@@ -99,10 +102,16 @@ class Announcer:
         self._annotation = annotation
         self._say = say
 
-    def begin(self) -> None:
-        """Tell that the run begins."""
+    def __enter__(self) -> Self:
         if self._annotation is not None:
             self._try(self._annotation.begin)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:  # also one that ends the process: else the mark would say "under way" for ever
+            self._end_annotation("broken off")
 
     def end(self, results: Results, summary: Summary) -> None:
         """Tell what came of it."""
@@ -110,10 +119,6 @@ class Announcer:
             gateway = self._gateway
             self._try(lambda: push(gateway, self._plan, results, summary))
         self._end_annotation(summary.outcome)
-
-    def broken_off(self) -> None:
-        """Tell that nothing came of it."""
-        self._end_annotation("broken off")
 
     def _end_annotation(self, outcome: str) -> None:
         if self._annotation is not None:

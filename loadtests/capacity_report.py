@@ -134,6 +134,7 @@ class Probe(Strict):
 
     after_hold: int
     healthy: bool
+    started: int
     completed: int
     failed: int
     p95: float
@@ -141,9 +142,11 @@ class Probe(Strict):
 
     def __str__(self) -> str:
         """Say what they met."""
+        if self.completed == self.started > 0:
+            return f"the 95th percentile was {wording.duration(self.p95)}"
         reasons = ", ".join(f"{reason} {count}" for reason, count in self.failures.items())
-        told = f"{self.failed} of {self.completed + self.failed} citizens failed" + (f" ({reasons})" if reasons else "")
-        return told if self.failed else f"the 95th percentile was {wording.duration(self.p95)}"
+        told = f"{self.completed} of {self.started} citizens came to the end"
+        return f"{told}, {self.failed} failed" + (f" ({reasons})" if reasons else "")
 
 
 class Capacity(Strict):

@@ -230,12 +230,20 @@ class Session:
         plan = self._plan(PROBE_CITIZENS / seconds, seconds, "probe", spacing="even", drain=PROBE_PATIENCE)
         _, results = self._run(plan)
         self._check_interruption()
-        p95, completed = results.response().percentile(0.95), results.total_completed
-        healthy = 0 < completed == results.counts["started"] and p95 <= self.settings.limits.p95
-        after, failed = len(self.holds), results.total_failed
-        failures = {reason: count for reason, count in results.failed_by_reason().items() if count}
-        probe = Probe(after_hold=after, healthy=healthy, completed=completed, failed=failed, p95=p95, failures=failures)
-        self.probes.append(probe)
+        p95 = results.response().percentile(0.95)
+        started, completed = results.counts["started"], results.total_completed
+        healthy = 0 < completed == started and p95 <= self.settings.limits.p95
+        self.probes.append(
+            Probe(
+                after_hold=len(self.holds),
+                healthy=healthy,
+                started=started,
+                completed=completed,
+                failed=results.total_failed,
+                p95=p95,
+                failures={reason: count for reason, count in results.failed_by_reason().items() if count},
+            )
+        )
         self._check_budget()
         if healthy and not self.warm_up and self.settings.warm_up is None:
             longest = int(results.timeline.all()["completed"].nonzero()[0][-1]) + 1

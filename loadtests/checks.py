@@ -73,6 +73,8 @@ def _amplification(thresholds: Thresholds, steady: Steady) -> Iterator[Check]:
     if limit is not None:
         value = steady.amplification
         said = f"{value or 0.0:.2f} attempts were made for each journey that passed (limit {limit:g})"
+        if not steady.completed:
+            said = f"{steady.attempts:,} attempts were made, and no journey passed (limit {limit:g} for each that does)"
         yield _check("amplification", "ratio", limit, value, said)
 
 

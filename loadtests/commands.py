@@ -287,21 +287,19 @@ def _finish(
         _refuse(f"the warm-up of {warm_up:g} s leaves nothing of a run of {plan.duration:g} s to be judged")
     rules = _rules(plan, abort)
     address = address_or_exit("--listen", listen) if listen else None
-    announcer = _announcer(plan, push, annotate)
-    announcer.begin()
     try:
-        summary: Summary = run(
-            plan,
-            processes=processes,
-            out=out,
-            command=shlex.join(["piekwacht", *sys.argv[1:]]),
-            bind=bind,
-            listen=address,
-            hopeless=hopeless.watch(plan, rules) if rules else None,
-            on_end=announcer.end,
-        )
+        with _announcer(plan, push, annotate) as announcer:
+            summary: Summary = run(
+                plan,
+                processes=processes,
+                out=out,
+                command=shlex.join(["piekwacht", *sys.argv[1:]]),
+                bind=bind,
+                listen=address,
+                hopeless=hopeless.watch(plan, rules) if rules else None,
+                on_end=announcer.end,
+            )
     except RunError as error:
-        announcer.broken_off()
         typer.echo(str(error), err=True)
         raise typer.Exit(error.code) from None
     if as_json:

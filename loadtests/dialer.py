@@ -51,7 +51,7 @@ class Dialer:
         self._allowed = frozenset(environment.allow)
         self._sources = cycle(environment.source_addresses) if environment.source_addresses else None
         self._trust = environment.tls
-        if any(url.startswith("https:") for url in environment.endpoints.values()):
+        if environment.uses_tls:
             self._tls  # noqa: B018 - read now: a file that cannot be used is no news for the middle of a run
         self._pool: defaultdict[Origin, deque[tuple[Connection, float]]] | None = defaultdict(deque) if pooled else None
         self._idle: dict[Idler, float] = {}

@@ -29,7 +29,7 @@ from loadtests.conductor import Conductor
 from loadtests.options import growth_factors
 from loadtests.plan import Plan, PlanError, make_plan
 from loadtests.report import write
-from loadtests.run import EXIT_CODES
+from loadtests.run import EXIT_CODES, RunError, check_trust
 from loadtests.section import CrowdRunner, CrowdUser, Section, read
 
 __all__ = ["CrowdUser"]  # Locust looks for user classes in this module
@@ -124,8 +124,10 @@ def plan_of(environment: Environment) -> Plan:
             seed=options.seed,
         )
         check_enough(plan, read(plan))
-    except (ConfigError, PlanError) as error:
-        print(error, flush=True)  # nothing else will, before it is gone
+        if not isinstance(environment.runner, MasterRunner):  # else the files are those of other machines
+            check_trust(plan.environment)
+    except (ConfigError, PlanError, RunError) as error:
+        print(error, file=sys.stderr, flush=True)  # nothing else will, before it is gone
         os._exit(Exit.USAGE)
     return plan
 

@@ -15,6 +15,7 @@ from loadtests.plan import Plan
 from loadtests.results import Results
 from loadtests.steady import amplification_of
 from loadtests.terminal import SHOWN_FROM, live_panel
+from loadtests.timeline import total
 
 LINE_EVERY = 5.0
 """Seconds between lines where the output is not a terminal."""
@@ -25,7 +26,10 @@ RECENT = 5
 
 @dataclass(frozen=True)
 class State:
-    """How a run is getting on: totals so far, percentiles (seconds) of the last seconds."""
+    """How a run is getting on: totals so far, percentiles (seconds) of the last seconds.
+
+    `amplification` is that of the last seconds too; None where no journey passed in them.
+    """
 
     clock: str
     elapsed: float
@@ -60,6 +64,7 @@ class State:
 def state_of(plan: Plan, results: Results, elapsed: float) -> State:
     """Return the state of a run at `elapsed` seconds."""
     recent = range(max(0, results.seconds - RECENT), results.seconds)
+    rows = results.timeline.rows(recent)
     both = [results.timeline.latencies(index) for index in recent]
     lateness, response = merged([one for one, _ in both]), merged([one for _, one in both])
     now = min(elapsed, plan.duration, results.seconds)  # planned and started as of the same instant
@@ -77,7 +82,7 @@ def state_of(plan: Plan, results: Results, elapsed: float) -> State:
         response_p50=percentile(response, 0.5),
         response_p99=percentile(response, 0.99),
         lateness_p99=percentile(lateness, 0.99),
-        amplification=amplification_of(results.timeline.rows(recent)),
+        amplification=amplification_of(rows) if total(rows, "completed") else None,
         failures=tuple((reason, count) for reason, count in failures[:3] if count),
     )
 

@@ -146,7 +146,7 @@ def check_writable(out: Path) -> None:
 def check_trust(place: Place) -> None:
     """Find out before the run whether the files that TLS needs can be used."""
     try:
-        if any(url.startswith("https:") for url in place.endpoints.values()):
+        if place.uses_tls:
             place.tls.context()
     except OSError as error:
         raise RunError(str(error), Exit.USAGE) from None

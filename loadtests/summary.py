@@ -365,8 +365,11 @@ class Summary(Strict):
     def worst(self) -> SecondRow | None:
         """The second up to which, while people arrived, most attempts were made for each journey that passed.
 
-        One that has less than `TRAILING` seconds to look back on says little. None where there is no other.
+        One that has less than `TRAILING` seconds to look back on says little. None where there is no other, or where
+        no journey passed at all.
         """
+        if not self.arrivals.completed:
+            return None
         arriving = (row for row in self.timeline if TRAILING - 1 <= row.second < self.steady.end)
         told = [row for row in arriving if row.amplification is not None]
         return max(told, key=lambda row: row.amplification or 0.0, default=None)

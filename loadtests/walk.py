@@ -65,7 +65,10 @@ class BrokenJourneyError(Exception):
     """A journey ended with an error of its own: which one, where. Its message may quote a person's data: not said."""
 
     def __init__(self, journey: str, step: str, error: Exception) -> None:
-        place = traceback.extract_tb(error.__traceback__)[-1]
+        places = traceback.extract_tb(error.__traceback__)
+        # A library may have raised it. What is to be mended is the last line of the journey, which our line resumed.
+        folder = Path(places[:2][-1].filename).parent
+        place = [place for place in places if Path(place.filename).parent == folder][-1]
         what = f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
         super().__init__(f"the journey {journey}, in the step {step}: {what}")
 

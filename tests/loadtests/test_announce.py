@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -204,10 +205,10 @@ def test_a_missing_token_is_explained(monkeypatch, reference, words):
 def test_without_being_asked_nothing_is_sent(listener):
     """No surprise traffic."""
     said: list[str] = []
-    announcer = Announcer(PLAN, None, None, said.append)
-    announcer.begin()
-    announcer.end(RESULTS, summary())
-    announcer.broken_off()
+    with Announcer(PLAN, None, None, said.append) as announcer:
+        announcer.end(RESULTS, summary())
+    with suppress(SystemExit), Announcer(PLAN, None, None, said.append):
+        sys.exit(130)
     assert (said, listener.asked) == ([], [])
 
 
@@ -215,9 +216,8 @@ def test_an_announcer_tells_everything_and_carries_on_after_trouble(listener):
     """The push is refused, the mark is set and ended all the same; each trouble is said once."""
     said: list[str] = []
     nobody = f"http://127.0.0.1:{free_port()}"
-    announcer = Announcer(PLAN, nobody, Annotation(listener.url, "secret", PLAN), said.append)
-    announcer.begin()
-    announcer.end(RESULTS, summary())
+    with Announcer(PLAN, nobody, Annotation(listener.url, "secret", PLAN), said.append) as announcer:
+        announcer.end(RESULTS, summary())
     assert listener.requests == [("POST", "/api/annotations"), ("PATCH", "/api/annotations/7")]
     assert len(said) == 1
     assert nobody in said[0]
@@ -225,9 +225,9 @@ def test_an_announcer_tells_everything_and_carries_on_after_trouble(listener):
 
 def test_a_run_that_never_was_ends_its_mark(listener):
     """Nobody wonders what became of it."""
-    announcer = Announcer(PLAN, listener.url, Annotation(listener.url, "secret", PLAN), pytest.fail)
-    announcer.begin()
-    announcer.broken_off()
+    mark = Annotation(listener.url, "secret", PLAN)
+    with suppress(SystemExit), Announcer(PLAN, listener.url, mark, pytest.fail):
+        sys.exit(130)
     assert listener.requests == [("POST", "/api/annotations"), ("PATCH", "/api/annotations/7")]
     assert json.loads(listener.asked[-1][3])["text"] == "Visits: broken off"
 

@@ -74,7 +74,7 @@ HOLDS = [
 ]
 
 
-AT_REST = {"after_hold": 0, "healthy": True, "completed": 5, "failed": 0, "p95": 0.1, "failures": {}}
+AT_REST = {"after_hold": 0, "healthy": True, "started": 5, "completed": 5, "failed": 0, "p95": 0.1, "failures": {}}
 
 
 def result(
@@ -214,7 +214,11 @@ def test_a_search_without_a_hold_has_a_page_too():
 @pytest.mark.parametrize(
     ("probe", "said"),
     [
-        ({"failed": 5, "completed": 0, "failures": {"timeout": 5}}, "At rest: 5 of 5 citizens failed (timeout 5)."),
+        (
+            {"failed": 3, "completed": 0, "failures": {"timeout": 3}},
+            "At rest: 0 of 5 citizens came to the end, 3 failed (timeout 3).",
+        ),
+        ({"completed": 4}, "At rest: 4 of 5 citizens came to the end, 0 failed."),
         ({"p95": 3.0}, "At rest: the 95th percentile was 3 s."),
     ],
 )

@@ -128,6 +128,7 @@ def test_a_generator_that_cannot_ask_says_nothing_of_the_website(tmp_path):
     capacity = json.loads(done.stdout)
     assert (done.returncode, capacity["end"], capacity["outcome"]) == (3, "generator", "invalid")
     assert "(Cannot assign requested address)" in done.stderr
+    assert "At rest" not in (tmp_path / "out/capacity.html").read_text()
 
 
 @pytest.mark.slow

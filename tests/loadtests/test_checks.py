@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from config import Thresholds
 from loadtests import steady
 from loadtests.checks import system_checks
+from loadtests.progress import state_of
 from loadtests.results import Results
 from loadtests.second import Second
 from loadtests.summarise import summarise
@@ -199,6 +200,22 @@ def test_the_amplification_of_a_second_looks_ten_seconds_back():
     assert rows[5] == pytest.approx(90 / 60)
     assert rows[14] == pytest.approx(130 / 100)
     assert rows[15] == 1.0
+
+
+def test_where_nobody_passed_no_attempts_are_counted_for_each():
+    """There is no such number, at no moment: the complaint says how many attempts came to nothing."""
+    found = results([second(index, passed=0, failed=10, attempts=30) for index in range(20)])
+    summary = summary_of(found, plan(amplification=2))
+    assert summary.worst is None
+    assert any("600 attempts were made, and no journey passed (limit 2" in reason for reason in summary.reasons)
+
+
+def test_the_progress_counts_attempts_only_where_somebody_passes():
+    """Of the last seconds: else it would show a number of attempts as if it were one for each."""
+    passing = results([second(index, attempts=30) for index in range(8)])
+    failing = results([second(index, passed=0, failed=10, attempts=30) for index in range(8)])
+    assert "3.00 attempts for each that passes" in str(state_of(plan(), passing, 8.0))
+    assert "attempts" not in str(state_of(plan(), failing, 8.0))
 
 
 def test_an_exceeded_dose_names_channel_dose_rate_and_surplus():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import gzip
 import itertools
+import json
 import re
 import threading
 import time
@@ -329,6 +330,20 @@ def test_a_bug_in_a_journey_ends_the_run_with_its_error():
     said = str(engine.error)
     assert re.fullmatch(r"the journey test, in the step start: KeyError at test_engine\.py:\d+", said), said
     assert results.total_failed == 0
+
+
+def test_an_error_of_a_library_is_told_with_the_line_of_the_journey():
+    """That is the one to be mended."""
+
+    def broken(_: Citizen) -> Journey:
+        yield Wait(0.01)
+        json.loads("no JSON")
+
+    with registered(broken):
+        engine = Engine(plan(NOBODY))
+        engine.start(time.monotonic())
+        assert eventually(lambda: engine.finished)
+    assert "JSONDecodeError at test_engine.py:" in str(engine.error)
 
 
 def test_a_run_ends_even_where_its_end_fails(monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -240,24 +241,35 @@ def test_plain_locust_replays_a_campaign_too(config, tmp_path):
 )
 def test_plain_locust_explains_wrong_options(options, words):
     """Whether their text or their value is wrong: they end Locust at once, with one line."""
-    done = subprocess.run(
-        [sys.executable, "-m", "locust", "-f", "loadtests/locustfile.py", "--headless", "--only-summary", *options],
-        cwd=ROOT, capture_output=True, text=True, timeout=LONG, check=False,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert words in done.stdout
-    assert "Traceback" not in done.stderr
+    assert words in refused_by_plain_locust(*options)
 
 
 def test_plain_locust_reads_the_folder_of_the_variable(tmp_path):
     """As every command does."""
+    assert str(tmp_path) in refused_by_plain_locust(PIEKWACHT_CONFIG=str(tmp_path))
+
+
+def test_plain_locust_looks_at_the_files_of_tls_before_it_begins(tmp_path):
+    """Not when the first citizen needs them."""
+    config = tmp_path / "config"
+    shutil.copytree(ROOT / "config", config)
+    local = config / "environments/local.yaml"
+    missing = tmp_path / "authorities.pem"
+    told = local.read_text().replace("http://127.0.0.1", "https://127.0.0.1")
+    local.write_text(f"{told}tls: {{authorities: {missing}}}\n")
+    assert str(missing) in refused_by_plain_locust("--campaign", "smoke", PIEKWACHT_CONFIG=str(config))
+
+
+def refused_by_plain_locust(*options: str, **variables: str) -> str:
+    """Run plain Locust, which must leave with 2 and without a trace; return what it said on standard error."""
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     done = subprocess.run(
-        [sys.executable, "-m", "locust", "-f", "loadtests/locustfile.py", "--headless", "--only-summary"],
-        cwd=ROOT, env=os.environ | {"PIEKWACHT_CONFIG": str(tmp_path)},
-        capture_output=True, text=True, timeout=LONG, check=False,
+        [sys.executable, "-m", "locust", "-f", "loadtests/locustfile.py", "--headless", "--only-summary", *options],
+        cwd=ROOT, env=inherited | variables, capture_output=True, text=True, timeout=LONG, check=False,
     )  # fmt: skip
     assert done.returncode == 2
-    assert str(tmp_path) in done.stdout
+    assert "Traceback" not in done.stderr
+    return done.stderr
 
 
 def test_plain_locust_that_ends_early_writes_an_invalid_report(config, tmp_path):
