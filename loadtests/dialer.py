@@ -26,7 +26,7 @@ from loadtests.outbox import Outbox
 from loadtests.secured import Secured
 
 IDLE_CLOSE = 60.0
-"""Seconds after which a citizen's idle connection is closed, as a browser would."""
+"""Seconds after which an idle connection is closed: a citizen's, as a browser would, and a pooled one."""
 
 RESERVE = 200
 """Descriptors kept for everything but connections to the target."""
