@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 
 from config.house import Configuration
 from config.shapes import MOST
-from config.source import ConfigError, Document, Problem, Strict, read
+from config.source import ConfigError, Document, Problem, Strict, read, read_text
 
 FOLDER = "shapes"
 HEADER = ("start", "seconds", "count")
@@ -83,15 +83,7 @@ def path_of(root: Path, name: str) -> Path:
 def read_recording(path: Path) -> Recording:
     """Read a recording. Raises `ConfigError` with every problem (the first `MAX_PROBLEMS`)."""
     name = str(path)
-    try:
-        with path.open(encoding="utf-8") as stream:
-            rows, problems = _rows(name, _uncommented(stream))
-    except OSError as error:
-        raise ConfigError([Problem(name, 1, "", str(error.strerror), "a readable file")]) from None
-    except UnicodeDecodeError:
-        raise ConfigError(
-            [Problem(name, undecodable_line(path), "", "bytes that are not UTF-8", "CSV in UTF-8")]
-        ) from None
+    rows, problems = _rows(name, _uncommented(read_text(path, "CSV").split("\n")))
     problems += _disorder(name, rows)
     if not problems and not rows:
         problems.append(Problem(name, 1, "", "no slot", "at least one row below the header"))
@@ -100,16 +92,6 @@ def read_recording(path: Path) -> Recording:
     return Recording(
         edges=[*(row.start for row in rows), rows[-1].start + rows[-1].seconds], counts=[row.count for row in rows]
     )
-
-
-def undecodable_line(path: Path) -> int:
-    """Return the number of the first line of a file that is not UTF-8."""
-    raw = path.read_bytes()
-    try:
-        raw.decode()
-    except UnicodeDecodeError as error:
-        return raw.count(b"\n", 0, error.start) + 1
-    return 1
 
 
 def as_text(recording: Recording, comments: Sequence[str], zone: ZoneInfo) -> str:
@@ -245,7 +227,7 @@ def _uncommented(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
     """Yield the lines that are neither empty nor comments, with their numbers."""
     for index, line in enumerate(lines, start=1):
         if line.strip() and not line.startswith("#"):
-            yield index, line.rstrip("\r\n")
+            yield index, line
 
 
 def _midnight(day: date, zone: ZoneInfo) -> float:

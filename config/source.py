@@ -113,12 +113,12 @@ def dotted(path: DataPath) -> str:
 
 def read(path: Path) -> Document:
     """Read one YAML file. Raises `ConfigError` if it cannot be read, is not YAML, or names a key twice."""
-    return _parsed(str(path), _text(path))
+    return _parsed(str(path), read_text(path, "YAML"))
 
 
 def read_documents(path: Path) -> list[Document]:
     """Read a YAML file of any number of documents, which lines of --- divide. Raises `ConfigError` as `read` does."""
-    text = _text(path)
+    text = read_text(path, "YAML")
     begins = [0, *(match.start() for match in _DIVIDER.finditer(text)), len(text)]
     # Empty lines in place of what stands before a document keep its line numbers.
     parts = ["\n" * text.count("\n", 0, start) + text[start:end] for start, end in pairwise(begins)]
@@ -138,16 +138,23 @@ _DIVIDER = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 _CONTENT = re.compile(r"^(?!---(\s|$))[ \t]*[^\s#]|^---[ \t]+[^\s#]", re.MULTILINE)
 
 
-def _text(path: Path) -> str:
-    name = str(path)
+def read_text(path: Path, kind: str) -> str:
+    """Return the text of a file of a `kind`, such as YAML. Raises `ConfigError` if it cannot be read as UTF-8."""
     try:
-        raw = path.read_bytes()
-        return raw.decode()
+        return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigError([Problem(name, 1, "", str(error.strerror), "a readable file")]) from None
+        raise ConfigError([Problem(str(path), 1, "", str(error.strerror), "a readable file")]) from None
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise ConfigError([Problem(name, line, "", "bytes that are not UTF-8", "YAML in UTF-8")]) from None
+        raise ConfigError([undecodable(str(path), error, kind)]) from None
+
+
+def undecodable(file: str, error: UnicodeDecodeError, kind: str) -> Problem:
+    """Make the `Problem` of a file that is not UTF-8, on the line of its first wrong byte.
+
+    The `error` is that of decoding the whole file at once: of one read in pieces it knows the last piece only.
+    """
+    line = error.object.count(b"\n", 0, error.start) + 1
+    return Problem(file, line, "", "bytes that are not UTF-8", f"{kind} in UTF-8")
 
 
 def _parsed(name: str, text: str) -> Document:

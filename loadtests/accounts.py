@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from config import ConfigError, Problem
 from config.secrets import place_of, read_secret
+from config.source import undecodable
 from journeys import Account, Identities, definitions
 from journeys.core import OWN
 from journeys.identities import passes_eleven_test
@@ -117,8 +118,7 @@ def read_pool(reference: str, needed: Collection[str] = OWN, *, once: bool = Fal
     try:
         text = read_secret(reference)
     except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise ConfigError([Problem(place, line, "", "bytes that are not UTF-8", "CSV in UTF-8")]) from None
+        raise ConfigError([undecodable(place, error, "CSV")]) from None
     except OSError as error:
         found = error.strerror or type(error).__name__
         raise ConfigError([Problem(place, 1, "", found, "test accounts that can be read")]) from None

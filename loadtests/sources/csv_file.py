@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 from zoneinfo import ZoneInfo
 
-from config.recording import LONGEST, MAX_PROBLEMS, Row, from_unix, number, undecodable_line, unix
+from config.recording import LONGEST, MAX_PROBLEMS, Row, from_unix, number, unix
 from config.shapes import MOST
 from loadtests.sources.counted import Counted, SourceError, joined
 
@@ -27,17 +27,17 @@ MAX_ROWS = 5_000_000
 REGULAR = 1.5
 """A row that comes later than this many times the usual distance after the one before leaves a gap."""
 
+_NOT_UTF_8 = re.compile("[\udc80-\udcff]")
+"""What `surrogateescape` makes of such bytes: where they stand is known without holding or reading twice the file."""
+
 
 def read_csv(path: Path, zone: ZoneInfo | None) -> Counted:
     """Read a file. Raises `SourceError` with every problem (the first `MAX_PROBLEMS`) and its line."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
+        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
             rows = _Reader(path, zone).read(stream)
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        line = undecodable_line(path)
-        raise SourceError(f"{path}:{line}: found bytes that are not UTF-8, expected CSV in UTF-8") from None
     edges, counts = joined(_spans(rows))
     return Counted(edges, counts, f"CSV {path.name}, {len(rows):,} rows")
 
@@ -53,7 +53,7 @@ class _Reader:
 
     def read(self, lines: Iterator[str]) -> list[Row]:
         """Return every row of data."""
-        wanted = ((line, text) for line, text in enumerate(lines, start=1) if text.strip() and text[0] != "#")
+        wanted = self._wanted(lines)
         line, header = next(wanted, (1, ""))
         delimiter = ";" if ";" in header else ","
         try:
@@ -76,6 +76,15 @@ class _Reader:
         if self._problems:
             raise SourceError(*self._problems)
         return rows
+
+    def _wanted(self, lines: Iterator[str]) -> Iterator[tuple[int, str]]:
+        """Yield the lines that are neither empty nor comments, with their numbers."""
+        for line, text in enumerate(lines, start=1):
+            if _NOT_UTF_8.search(text):
+                self._complain(line, "bytes that are not UTF-8", "CSV in UTF-8")
+                raise SourceError(*self._problems)
+            if text.strip() and text[0] != "#":
+                yield line, text
 
     def _complain(self, line: int, found: str, wanted: str) -> None:
         self._problems.append(f"{self._path}:{line}: found {found}, expected {wanted}")

@@ -15,11 +15,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal
 
 from config import ConfigError, Configuration, Problem
 from config.hours import ALWAYS, Holidays, Hours, Opening
+from config.source import read_text
 from monitors.verdict import Window
 
 WindowKind = Literal["planned", "aftermath", "closed", "hours"]
@@ -104,7 +104,7 @@ def announced_by_file(configuration: Configuration, start: float, end: float) ->
     problems: list[Problem] = []
     for path in configuration.calendars:
         try:
-            found = windows_in(_read(path), str(path), configuration.systems, start, end)
+            found = windows_in(read_text(path, "iCalendar"), str(path), configuration.systems, start, end)
             windows |= {window.uid: (path.name, window) for window in found}
         except ConfigError as error:
             problems += error.problems
@@ -147,15 +147,6 @@ def windows_in(text: str, file: str, systems: Collection[str], start: float, end
         raise ConfigError([Problem(file, 1, "RRULE", message, "a rule as in RFC 5545")]) from None
     windows = [_window(event, recurring) for event in found if _confirmed(event)]
     return sorted(window for window in windows if window.start < end and start < window.end)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise ConfigError([Problem(str(path), 1, "", "bytes that are not UTF-8", "iCalendar in UTF-8")]) from None
-    except OSError as error:
-        raise ConfigError([Problem(str(path), 1, "", str(error.strerror), "a readable file")]) from None
 
 
 def _parse(text: str, file: str) -> Component:

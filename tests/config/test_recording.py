@@ -60,6 +60,7 @@ def test_what_is_written_is_read_again(tmp_path_factory, counts, seconds):
         ),
         (b"\xff\xfe", [":1: found bytes that are not UTF-8"]),
         (HEAD.encode() + b"# geteld in caf\xe9\n", [":3: found bytes that are not UTF-8, expected CSV in UTF-8"]),
+        (HEAD.encode() + b"# many\r\n" * 100_000 + b"\xe9", [":100003: found bytes that are not UTF-8"]),
     ],
 )
 def test_what_is_no_recording_is_explained(tmp_path, text, says):

@@ -122,6 +122,9 @@ def test_bytes_that_are_not_utf_8_are_an_error(parse_errors):
     assert parse_errors(b"a: 1\nb: caf\xe9\n") == [
         "some.yaml:2: found bytes that are not UTF-8, expected YAML in UTF-8"
     ]
+    assert parse_errors(b"# many\n" * 100_000 + b"b: caf\xe9\n") == [
+        "some.yaml:100001: found bytes that are not UTF-8, expected YAML in UTF-8"
+    ]
     assert parse_errors("a: 1\n".encode("utf-16")) == [
         "some.yaml:1: found bytes that are not UTF-8, expected YAML in UTF-8"
     ]

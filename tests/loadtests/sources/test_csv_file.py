@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -87,6 +89,7 @@ def test_local_times_of_a_repeated_hour_follow_each_other(tmp_path):
         ('time,count\n"0,5\n', ["in.csv:2: found broken CSV"]),
         ("time,count\n" + "x,1\n" * 1000, ["in.csv:2:"] + [f":{line}:" for line in range(3, 22)] + ["perhaps more"]),
         (b"time,count\n\xff\xfe,5\n", ["in.csv:2: found bytes that are not UTF-8, expected CSV in UTF-8"]),
+        (b"time,count\nx,5\n# caf\xe9\n", ["in.csv:2: found the time 'x'", "in.csv:3: found bytes that are not UTF-8"]),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(tmp_path, content, says):
@@ -96,6 +99,15 @@ def test_what_is_wrong_is_told_with_its_line(tmp_path, content, says):
     assert len(caught.value.problems) == len(says), caught.value.problems
     for problem, words in zip(caught.value.problems, says, strict=True):
         assert words in problem
+
+
+def test_bytes_that_are_not_utf_8_are_found_in_what_can_be_read_only_once():
+    """A pipe, such as the shell's <(zcat counts.csv.gz): the line is known far into it too."""
+    there, here = os.pipe()
+    with os.fdopen(here, "wb") as stream:
+        stream.write(b"time,count\n" + b"# many\n" * 5000 + b"\xe9\n")
+    with pytest.raises(SourceError, match=r":5002: found bytes that are not UTF-8"), os.fdopen(there):
+        read_csv(Path(f"/dev/fd/{there}"), AMSTERDAM)
 
 
 def test_a_local_time_needs_a_zone(tmp_path):

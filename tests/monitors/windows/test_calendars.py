@@ -227,7 +227,7 @@ def test_problems_of_every_file_are_found(configuration: Configuration, tmp_path
     folder = tmp_path / "maintenance"
     folder.mkdir()
     (folder / "a.ics").write_text(calendar(EVENT.replace("website", "nothing")))
-    (folder / "b.ics").write_bytes(b"\xff\xfe\x00")
+    (folder / "b.ics").write_bytes(b"BEGIN:VCALENDAR\r\n\xff\xfe\x00")
     (folder / "c.ics").write_text(calendar(EVENT))
     here = Configuration(
         root=tmp_path,
@@ -236,7 +236,7 @@ def test_problems_of_every_file_are_found(configuration: Configuration, tmp_path
         campaigns=configuration.campaigns,
         environments=configuration.environments,
     )
-    assert [(Path(p.file).name, p.line) for p in check(here)] == [("a.ics", 9), ("b.ics", 1)]
+    assert [(Path(p.file).name, p.line) for p in check(here)] == [("a.ics", 9), ("b.ics", 2)]
     with pytest.raises(ConfigError):
         announced(here, *YEAR)
 
