@@ -55,7 +55,7 @@ def read_logs(
     paths: Sequence[Path],
     *,
     form: Format = "auto",
-    pattern: str | None = None,
+    pattern: re.Pattern[bytes] | None = None,
     step: float = 60.0,
     zone: ZoneInfo | None = None,
     progress: Progress = lambda _: None,
@@ -64,11 +64,7 @@ def read_logs(
 
     `zone` is that of times without an offset. Raises `SourceError` with every problem of every log.
     """
-    try:
-        chosen = re.compile(pattern.encode()) if pattern else None
-    except re.error as error:
-        raise SourceError(f"--path-regex {pattern!r} is not a regular expression: {error}") from None
-    tally = _Tally(step, chosen)
+    tally = _Tally(step, pattern)
     problems: list[str] = []
     for path in paths:
         try:
@@ -76,32 +72,33 @@ def read_logs(
         except SourceError as error:
             problems += error.problems
     if not problems and not tally.slots:
-        what = f"no line whose path matches {pattern!r}" if tally.lines else "no line at all"
+        what = f"no line whose path matches '{tally.wanted}'" if tally.lines else "no line at all"
         problems.append(f"{', '.join(map(str, paths))}: {what}")
     if problems:
         raise SourceError(*problems)
-    return tally.counted(", ".join(path.name for path in paths), pattern)
+    return tally.counted(", ".join(path.name for path in paths))
 
 
 class _Tally:
     """What all logs together count: `slots` by number of the step since 1970."""
 
-    def __init__(self, step: float, chosen: re.Pattern[bytes] | None) -> None:
+    def __init__(self, step: float, pattern: re.Pattern[bytes] | None) -> None:
         self.step = step
         self.slots: dict[int, int] = {}
         self.lines = 0
         self.remarks: list[str] = []
-        self._chosen = chosen
+        self.wanted = pattern.pattern.decode() if pattern else ""
+        self._pattern = pattern
 
     def add(self, moment: float, path: bytes) -> None:
         """Count one line."""
-        if self._chosen is None or self._chosen.search(path):
+        if self._pattern is None or self._pattern.search(path):
             slot = int(moment // self.step)
             self.slots[slot] = self.slots.get(slot, 0) + 1
             if len(self.slots) > MAX_SLOTS:
                 raise SourceError(f"more than {MAX_SLOTS:,} steps with arrivals: choose a longer --step")
 
-    def counted(self, names: str, pattern: str | None) -> Counted:
+    def counted(self, names: str) -> Counted:
         """Return the counts of every step from the first to the last. Raises `SourceError` where they are too many."""
         first, last = min(self.slots), max(self.slots)
         if last - first >= MAX_SLOTS:
@@ -110,7 +107,7 @@ class _Tally:
         counts = np.zeros(last - first + 1)
         for slot, count in self.slots.items():
             counts[slot - first] = count
-        chosen = f", {int(counts.sum()):,} of them with a path like {pattern}" if pattern else ""
+        chosen = f", {int(counts.sum()):,} of them with a path like {self.wanted}" if self.wanted else ""
         origin = f"access log {names}, {self.lines:,} lines{chosen}"
         edges: Floats = np.arange(first, last + 2, dtype=np.float64) * self.step
         return Counted(edges, silences(counts), origin, tuple(self.remarks))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from config.fields import BaseUrl, Duration, TimeZone
 from config.source import ConfigError, Contradiction, Document, Problem, Strict, expected, validate
@@ -34,15 +34,15 @@ def _time(text: str) -> str:
 Time = Annotated[str, AfterValidator(_time)]
 
 
-def _regex(text: str) -> str:
+def _regex(text: str) -> re.Pattern[bytes]:
     try:
-        re.compile(text)
-    except re.error as error:
+        return re.compile(text.encode())
+    except (re.error, UnicodeEncodeError, OverflowError) as error:  # the last of x{9999999999}
         raise expected(f"a regular expression ({error})") from None
-    return text
 
 
-Regex = Annotated[str, AfterValidator(_regex)]
+Regex = Annotated[re.Pattern[bytes], BeforeValidator(_regex)]
+"""Of bytes, as lines of a log are."""
 
 
 class Request(Strict):

@@ -194,6 +194,9 @@ def test_an_import_is_smooth_if_asked_and_says_what_it_did(tmp_path):
             ["--access-log", "a", "--path-regex", "("],
             ['--path-regex: found "(", expected a regular expression (missing'],
         ),
+        (["--access-log", "a", "--path-regex", "(?u)x"], ["expected a regular expression (bad inline flags"]),
+        (["--access-log", "a", "--path-regex", "x{9999999999}"], ["expected a regular expression (the repetition"]),
+        (["--access-log", "a", "--path-regex", "\udcff"], ['found "\\udcff", expected a regular expression (']),
     ],
 )
 def test_wrong_options_are_told_all_at_once(tmp_path, options, says):
