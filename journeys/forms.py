@@ -8,16 +8,14 @@ A form is known by its fields alone: where it is sent, and with which address, t
 
 from __future__ import annotations
 
-from contextlib import suppress
-from html.parser import HTMLParser
-
 from journeys.core import Response
+from journeys.markup import Markup
 
 _LEFT_OUT = {"submit", "button", "reset", "image", "file"}
 _CHOSEN = {"checkbox", "radio"}
 
 
-class _Forms(HTMLParser):
+class _Forms(Markup):
     """Collects the fields of every form of a page, each form under its `id` (or an empty text)."""
 
     def __init__(self) -> None:
@@ -47,6 +45,5 @@ def form_of(page: Response, id: str = "") -> dict[str, str]:  # noqa: A002 - the
     The form is the first of the page, or the one with this `id`; without one, nothing is returned.
     """
     reader = _Forms()
-    with suppress(AssertionError):  # of a declaration that is none; later versions of Python read on behind it
-        reader.feed(page.text)
+    reader.feed(page.text)
     return next((fields for name, fields in reader.forms if not id or name == id), {})

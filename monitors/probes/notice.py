@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from html.parser import HTMLParser
 
 from config.hours import ZONE
+from journeys.markup import Markup
 
 AHEAD = timedelta(hours=6)
 _REACH = 120
@@ -43,7 +43,7 @@ _CLOCK = re.compile(r"\b([01]?\d|2[0-3])[.:]([0-5]\d)\b")
 _DATE = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?\s+({'|'.join(_MONTH)})\b(?:\s+(\d{{4}}))?")
 
 
-class _Notice(HTMLParser):
+class _Notice(Markup):
     """Collects the text of the first element that has the attribute; a `<time datetime>` counts as what it says."""
 
     def __init__(self, attribute: str, value: str) -> None:

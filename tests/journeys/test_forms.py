@@ -29,6 +29,7 @@ PAGE = """
         ("<p>no form</p>", "", {}),
         ('<form><input name="open" value="1">', "", {"open": "1"}),
         ('<form><input name="open" value="1"><![nonsense[ <input name="lost">', "", {"open": "1"}),
+        ('<form><input name="open" value="1"><![nonsense[ ]> <input name="next">', "", {"open": "1", "next": ""}),
     ],
 )
 def test_the_fields_of_a_form_are_what_a_browser_would_send(page: str, name: str, fields: dict[str, str]) -> None:

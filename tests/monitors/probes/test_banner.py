@@ -38,6 +38,9 @@ def local(text: str) -> datetime:
         ('<p role="alert">om <time datetime="2023-03-01T15:00+01:00">drie uur</time>.', "om 2023-03-01T15:00+01:00 ."),
         ('<p role="alert"></p>', ""),
         ('<p role="alert', None),
+        ('<![x]><p role="alert">Er is<![nonsense[ > een storing.</p>', "Er is een storing."),
+        ('<![if old><p role="alert">Er is een storing.</p>', "Er is een storing."),
+        ("<![nonsense[<p>Welkom</p>", None),
     ],
 )
 def test_the_notice_is_the_marked_element_that_people_see(page: str, notice: str | None) -> None:
