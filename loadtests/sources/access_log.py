@@ -21,6 +21,7 @@ import numpy as np
 
 from config.recording import MAX_PROBLEMS, MAX_SLOTS, from_unix, unix
 from loadtests.shapes import Floats
+from loadtests.sources.clock import NEVER, LocalClock
 from loadtests.sources.counted import Counted, Progress, SourceError, silences
 
 Format = Literal["auto", "common", "combined", "jsonl"]
@@ -37,6 +38,10 @@ TOLERATED = 0.001
 
 MILLISECONDS = 1e11
 """Unix times above this are in milliseconds: as seconds they would lie after the year 5000."""
+
+LATE = 300.0
+"""Seconds by which a line may be earlier than the one before it: it may bear the time of a request and is written after
+the answer, for which servers seldom wait longer. A log so silent that this hides an hour between two lines has few."""
 
 _STAMP = rb"\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\]"
 _QUOTED = rb'"([^"\\]*(?:\\.[^"\\]*)*)"'
@@ -86,12 +91,14 @@ class _Tally:
         self.step = step
         self.slots: dict[int, int] = {}
         self.lines = 0
+        self.last = NEVER
         self.remarks: list[str] = []
         self.wanted = pattern.pattern.decode() if pattern else ""
         self._pattern = pattern
 
     def add(self, moment: float, path: bytes) -> None:
         """Count one line."""
+        self.last = moment
         if self._pattern is None or self._pattern.search(path):
             slot = int(moment // self.step)
             self.slots[slot] = self.slots.get(slot, 0) + 1
@@ -119,7 +126,7 @@ class _Log:
     def __init__(self, path: Path, form: Format, zone: ZoneInfo | None, tally: _Tally, progress: Progress) -> None:
         self._path = path
         self._form = form
-        self._zone = zone
+        self._clock = LocalClock(zone, late=LATE, earlier=tally.last)
         self._tally = tally
         self._progress = progress
         self._entry: Callable[[bytes], Entry] | None = None
@@ -143,6 +150,8 @@ class _Log:
         if self._broken:
             remark = f"{self._broken:,} broken lines left out, the first: {self._examples[0]}"
             self._tally.remarks.append(remark)
+        if self._clock.doubt:
+            self._tally.remarks.append(f"{self._path} {self._clock.doubt}")
 
     def _take(self, lines: list[bytes]) -> None:
         entry = self._entry = self._entry or self._reader(lines[0])
@@ -163,14 +172,14 @@ class _Log:
         if form == "auto":
             form = "jsonl" if first.lstrip().startswith(b"{") else "common"
         if form == "jsonl":
-            return _JsonReader(self._zone)
+            return _JsonReader(self._clock)
         return _ClfReader(_COMBINED if form == "combined" else _COMMON)
 
     def _broken_line(self, number: int, line: bytes, error: ValueError) -> None:
         self._broken += 1
         if len(self._examples) < MAX_PROBLEMS:
             shown = line[:60].decode("utf-8", "replace")
-            self._examples.append(f"{self._path}:{number}: {error.args[0]}: {shown!r}")
+            self._examples.append(f"{self._path}:{number}: {', expected '.join(error.args)}: {shown!r}")
 
     def _blocks(self) -> Iterator[list[bytes]]:
         """Yield the lines of the file, without their ends, a block at a time."""
@@ -225,11 +234,11 @@ def clf_time(stamp: bytes) -> float:
 class _JsonReader:
     """Reads lines of JSON; remembers when the last one was, and under which names it had its time and its path."""
 
-    def __init__(self, zone: ZoneInfo | None) -> None:
-        self._zone = zone
+    def __init__(self, clock: LocalClock) -> None:
+        self._clock = clock
         self._time = TIME_KEYS[0]
         self._path = PATH_KEYS[0]
-        self._moment = 0.0
+        self._moment = NEVER
 
     def __call__(self, line: bytes) -> Entry:
         """Return one line's time and path. Raises `ValueError`."""
@@ -249,14 +258,14 @@ class _JsonReader:
         path = data.get(self._path, "")
         if isinstance(path, dict):  # Caddy's request, an object with all that was asked
             path = path.get("uri", "")
-        self._moment = json_time(value, self._zone, self._moment)
+        self._moment = json_time(value, self._clock, self._moment)
         return self._moment, str(path).encode("utf-8", "replace")
 
 
-def json_time(value: Any, zone: ZoneInfo | None, before: float) -> float:
+def json_time(value: Any, clock: LocalClock, before: float) -> float:
     """Return Unix seconds for a number (seconds or milliseconds) or a text (ISO 8601, or as in the common format).
 
-    Of a local time that the clock shows twice, the one that is closer to the line `before` counts.
+    `before` are those of the line before. Raises `ValueError`.
     """
     if isinstance(value, str) and "T" not in value and _NUMBER.fullmatch(value):
         value = float(value)
@@ -268,12 +277,4 @@ def json_time(value: Any, zone: ZoneInfo | None, before: float) -> float:
         raise ValueError("a time that is neither a number nor a text")  # noqa: TRY004 (as above)
     if "/" in value and _CLF_TIME.fullmatch(value):
         return clf_time(value.encode())
-    parsed = datetime.fromisoformat(value)
-    if parsed.utcoffset() is None:
-        if zone is None:
-            raise ValueError("a time without an offset (say --zone)")
-        first, second = (unix(parsed.replace(tzinfo=zone, fold=fold)) for fold in (0, 1))
-        if second < first:
-            raise ValueError(f"a time that no clock shows in {zone.key}")
-        return min(first, second, key=lambda moment: abs(moment - before))
-    return unix(parsed)
+    return clock.read(value, before)

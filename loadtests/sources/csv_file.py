@@ -9,14 +9,14 @@ import csv
 import math
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from zoneinfo import ZoneInfo
 
-from config.recording import LONGEST, MAX_PROBLEMS, Row, from_unix, number, unix
+from config.recording import LONGEST, MAX_PROBLEMS, Row, from_unix, number
 from config.shapes import MOST
+from loadtests.sources.clock import NEVER, LocalClock
 from loadtests.sources.counted import Counted, SourceError, joined
 
 TIMES, COUNTS = {"time", "start", "timestamp"}, {"count", "value"}
@@ -33,23 +33,25 @@ _NOT_UTF_8 = re.compile("[\udc80-\udcff]")
 
 def read_csv(path: Path, zone: ZoneInfo | None) -> Counted:
     """Read a file. Raises `SourceError` with every problem (the first `MAX_PROBLEMS`) and its line."""
+    clock = LocalClock(zone)
     try:
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
-            rows = _Reader(path, zone).read(stream)
+            rows = _Reader(path, clock).read(stream)
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}") from None
     edges, counts = joined(_spans(rows))
-    return Counted(edges, counts, f"CSV {path.name}, {len(rows):,} rows")
+    remarks = (f"{path} {clock.doubt}",) if clock.doubt else ()
+    return Counted(edges, counts, f"CSV {path.name}, {len(rows):,} rows", remarks)
 
 
 class _Reader:
     """Reads rows and gathers what is wrong with them."""
 
-    def __init__(self, path: Path, zone: ZoneInfo | None) -> None:
+    def __init__(self, path: Path, clock: LocalClock) -> None:
         self._path = path
-        self._zone = zone
+        self._clock = clock
         self._problems: list[str] = []
-        self._last = -math.inf
+        self._last = NEVER
 
     def read(self, lines: Iterator[str]) -> list[Row]:
         """Return every row of data."""
@@ -92,7 +94,10 @@ class _Reader:
     def _row(self, line: int, fields: Sequence[str], width: int) -> Row:
         if len(fields) != width:
             raise ValueError(f"{len(fields)} fields", f"{width}, as in the header")
-        start = self._moment(fields[0])
+        if re.fullmatch(r"\d+(\.\d+)?", fields[0]):
+            start = from_unix(float(fields[0]))
+        else:
+            start = self._clock.read(fields[0], self._last)
         if start <= self._last:
             raise ValueError(f"the time {fields[0]!r}, not after the one before", "times that rise")
         self._last = start
@@ -101,24 +106,6 @@ class _Reader:
         if width == 3:
             self._last = start + seconds - 1e-3
         return Row(line, start, seconds, count)
-
-    def _moment(self, text: str) -> float:
-        """Return Unix seconds. Of a local time that the clock shows twice, the one that comes after the row before."""
-        if re.fullmatch(r"\d+(\.\d+)?", text):
-            return from_unix(float(text))
-        try:
-            parsed = datetime.fromisoformat(text)
-        except ValueError:
-            raise ValueError(f"the time {text[:40]!r}", "a time such as 2026-03-01T07:00:00+01:00") from None
-        if parsed.utcoffset() is not None:
-            return unix(parsed)
-        if self._zone is None:
-            raise ValueError(f"the time {text[:40]!r} without an offset", "an offset such as +01:00, or --zone")
-        local = parsed.replace(tzinfo=self._zone)
-        first, second = unix(local), unix(local.replace(fold=1))
-        if local.astimezone(UTC).astimezone(self._zone).replace(tzinfo=None) != parsed:
-            raise ValueError(f"the time {text[:40]!r}", f"a time that the clock shows in {self._zone.key}")
-        return second if first <= self._last else first
 
 
 def _fields(text: str, delimiter: str) -> list[str]:

@@ -118,8 +118,45 @@ def test_the_hour_that_comes_twice_is_told_apart_by_what_stands_before(tmp_path,
     clock = [datetime.fromtimestamp(midnight + second, AMSTERDAM) for second in range(0, 25 * 3600, 30)]
     path = write(tmp_path, *(json.dumps({"time": f"{at:%Y-%m-%dT%H:%M:%S}"}) for at in clock))
     assert read_logs([path], zone=AMSTERDAM).counts.tolist() == [2] * 25 * 60
+
+
+AUTUMN = datetime(2026, 10, 25, 2, tzinfo=AMSTERDAM).timestamp()  # 02:00 for the first time
+
+
+@pytest.mark.parametrize(
+    ("logs", "taken", "says"),
+    [
+        ([range(-30, 150, 35)], None, ""),  # silent for long
+        ([[-1, 20, 55, 52, 58, 62, 59, 63, 90, 119, 116, 121, 118]], None, ""),  # late
+        ([range(-5, 30), range(30, 130)], None, ""),
+        ([range(-5, 58), range(61, 130)], None, "taken for the second, as the log before it ends after the first"),
+        ([range(-5, 65), range(65, 130)], None, "taken for the second, as the log before it ends after the first"),
+        ([range(10, 130)], None, "taken for the first, as nothing before it tells"),
+        ([range(70, 130)], [*range(10, 60), *range(120, 130)], "taken for the first, as nothing before it tells"),
+        ([range(130, 140), range(10, 130)], None, "taken for the first, as nothing before it tells"),
+    ],
+)
+def test_the_hour_that_comes_twice_follows_what_stands_before(tmp_path, logs, taken, says):
+    """Minutes after two at which lines came, in logs one after the other; what can be otherwise is told."""
+    paths = []
+    for number, minutes in enumerate(logs):
+        clock = [datetime.fromtimestamp(AUTUMN + 60 * minute, AMSTERDAM) for minute in minutes]
+        lines = [json.dumps({"time": f"{at:%Y-%m-%dT%H:%M:%S}"}) for at in clock]
+        paths.append(write(tmp_path, *lines, name=f"{number}.log"))
+    found = read_logs(paths, zone=AMSTERDAM)
+    minutes = (found.edges[:-1][found.counts > 0] - AUTUMN) / 60
+    assert minutes.tolist() == sorted(taken or [minute for log in logs for minute in log])
+    first = datetime.fromtimestamp(AUTUMN + 60 * logs[-1][0], AMSTERDAM)
+    told = f"{paths[-1]} begins at {first:%Y-%m-%dT%H:%M:%S}, which the clock shows twice: {says}"
+    assert found.remarks == ((told,) if says else ())
+
+
+def test_a_time_that_the_clock_skips_is_none(tmp_path):
+    """Half past two in the night in which summer time begins."""
     path = write(tmp_path, '{"time": "2026-03-29T02:30:00"}')
-    with pytest.raises(SourceError, match=r"access.log:1: a time that no clock shows in Europe/Amsterdam"):
+    with pytest.raises(
+        SourceError, match=r"log:1: the time '2026.*', expected a time that the clock shows in Europe/Am"
+    ):
         read_logs([path], zone=AMSTERDAM)
 
 
@@ -144,15 +181,15 @@ def test_few_broken_lines_are_left_out_and_told(tmp_path):
         (["[1]"], "jsonl", "access.log:1: not a JSON object"),
         (['{"path": "/"}'], "auto", "access.log:1: no time under any of time, timestamp"),
         (['{"time": true}'], "auto", "access.log:1: a time that is neither a number nor a text"),
-        (['{"time": "noon"}'], "auto", "access.log:1: Invalid isoformat string"),
+        (['{"time": "noon"}'], "auto", "access.log:1: the time 'noon', expected a time such as"),
         (['{"time": -5}'], "auto", "access.log:1: a time before 1970"),
         (['{"time": NaN}'], "auto", "access.log:1: a time before 1970"),
         (['{"time": 1' + "0" * 400 + "}"], "auto", "access.log:1: a time before 1970"),
-        (['{"time": "2026-03-01T00:00:00"}'], "auto", "access.log:1: a time without an offset"),
+        (['{"time": "2026-03-01T00:00:00"}'], "auto", "without an offset, expected an offset such as"),
         (["[" * 100_000], "jsonl", "access.log:1: not JSON"),
         (['a - - [31/Feb/2026:00:00:00 +0100] "GET /" 200 -'], "auto", "access.log:1: day is out of range"),
         (['a - - [01/Foo/2026:00:00:00 +0100] "GET /" 200 -'], "auto", "access.log:1: month must be in 1..12"),
-        (['a - - [01/Mar/0001:00:00:00 +0100] "GET /" 200 -'], "auto", "access.log:1: the year 1"),
+        (['a - - [01/Mar/0001:00:00:00 +0100] "GET /" 200 -'], "auto", "access.log:1: the year 1, expected a"),
         (['a - - [01/Mar/2026:00:00:00 +9900] "GET /" 200 -'], "auto", "access.log:1: offset must be"),
         ([common(0), common(600_000 * 60)], "auto", "more than 527,040 steps: choose a longer --step"),
     ],

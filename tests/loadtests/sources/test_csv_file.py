@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -57,6 +58,13 @@ def test_local_times_of_a_repeated_hour_follow_each_other(tmp_path):
     rows = [f"2026-10-25T{clock},1" for clock in ("01:30", "02:00", "02:30", "02:00", "02:30", "03:00")]
     found = read(tmp_path, "\n".join(["time,count", *rows]))
     assert np.diff(found.edges).tolist() == [1800] * 6
+    assert found.remarks == ()
+    hours = read(tmp_path, "\n".join(["time,count", *(f"2026-10-25T0{hour}:00,1" for hour in (1, 2, 2, 3))]))
+    assert np.diff(hours.edges).tolist() == [3600] * 4
+    found = read(tmp_path, "\n".join(["start,seconds,count", "2026-10-25T02:30,1800,1", "2026-10-25T03:00,1800,1"]))
+    assert found.edges[0] == datetime(2026, 10, 25, 2, 30, tzinfo=AMSTERDAM).timestamp()
+    told = "begins at 2026-10-25T02:30, which the clock shows twice: taken for the first, as nothing before it tells"
+    assert found.remarks == (f"{tmp_path}/in.csv {told}",)
 
 
 @pytest.mark.parametrize(
