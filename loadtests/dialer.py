@@ -20,7 +20,7 @@ from itertools import cycle
 from typing import Protocol
 
 from config import Environment
-from loadtests.http1 import Connection
+from loadtests.http1 import Connection, Unfinished
 from loadtests.origin import Origin
 from loadtests.outbox import Outbox
 from loadtests.secured import Secured
@@ -56,6 +56,7 @@ class Dialer:
         self._pool: defaultdict[Origin, deque[tuple[Connection, float]]] | None = defaultdict(deque) if pooled else None
         self._idle: dict[Idler, float] = {}
         self._outbox = Outbox(loop)
+        self._unfinished = Unfinished()
         self.limit = _raise_descriptor_limit() - RESERVE
         self.open = 0
         self.opened = 0
@@ -79,7 +80,7 @@ class Dialer:
             raise PermissionError(f"{origin.host} is not allowed")
         if self.open >= self.limit:
             await self._make_room()
-        connection = Connection(self._gone, self._outbox)
+        connection = Connection(self._gone, self._outbox, self._unfinished)
         self.open += 1  # from the attempt on: a connection half open has a descriptor too
         try:
             await self._create(connection, origin)

@@ -7,6 +7,7 @@ the reason. It never retries; what a broken connection means is the client's dec
 from __future__ import annotations
 
 import asyncio
+import errno
 import ssl
 import zlib
 from collections.abc import Callable, Sequence
@@ -20,6 +21,10 @@ from loadtests.outbox import Outbox
 
 MAX_BODY = 16 * 1024 * 1024
 """Bytes of one answer; a larger one is broken off, so that no target can exhaust the generator."""
+
+MAX_UNFINISHED = 1024 * 1024 * 1024
+"""Bytes that a process holds of answers that are not whole yet: 10,000 pages of 100 KB. A target that sends everyone
+far too much would else take all memory within seconds, and the results with it."""
 
 MAX_HEAD = 256 * 1024
 """Bytes of one answer before its body begins; a larger head is broken off, as Chromium does."""
@@ -79,6 +84,15 @@ def forget_heads() -> None:
     _heads.clear()
 
 
+class Unfinished:
+    """The bytes that all connections of a loop hold of answers that are not whole yet."""
+
+    __slots__ = ("held",)
+
+    def __init__(self) -> None:
+        self.held = 0
+
+
 class Client(Protocol):
     """Who uses a connection."""
 
@@ -90,6 +104,9 @@ class Client(Protocol):
 
         `stale`: the connection had served before and not one byte came back, so the server had just closed it.
         """
+
+    def hindered(self, error: OSError) -> None:
+        """Take the news that no answer can be taken for want of memory here."""
 
 
 class Tenant(Protocol):
@@ -133,17 +150,20 @@ class Connection(asyncio.Protocol):
         "_size",
         "_tenant",
         "_transport",
+        "_unfinished",
         "closed",
         "end",
         "keepers",
         "silent",
     )
-    _size: int
 
-    def __init__(self, gone: Callable[[], None], outbox: Outbox) -> None:
+    def __init__(self, gone: Callable[[], None], outbox: Outbox, unfinished: Unfinished) -> None:
         """`gone` is called once, when the connection no longer exists."""
         self.closed = False
         self._outbox = outbox
+        self._unfinished = unfinished
+        self._size = 0
+        self._body: list[bytes] = []
         self.end = Reason.CONNECTION_RESET
         self.keepers: tuple[Keeper, ...] = ()
         self._gone = gone
@@ -246,12 +266,18 @@ class Connection(asyncio.Protocol):
             self._deliver(self._answer)
             return
         self._size += len(data)
+        self._unfinished.held += len(data)
         if trouble:
             self._break(Reason.BROKEN_RESPONSE, trouble)
         elif self._size > MAX_BODY:
             self._break(Reason.BROKEN_RESPONSE, f"larger than {MAX_BODY} bytes")
         elif self._size > MAX_HEAD and not self._head_complete:
             self._break(Reason.BROKEN_RESPONSE, f"head larger than {MAX_HEAD} bytes")
+        elif self._unfinished.held > MAX_UNFINISHED:
+            client, self._client = self._client, None
+            self.close()
+            assert client is not None
+            client.hindered(OSError(errno.ENOMEM, f"{MAX_UNFINISHED:,} bytes of unfinished answers at once"))
 
     def _remember(self, data: bytes, answer: Response) -> None:
         """Remember the head if `data` is just this head and its body, neither more nor chunked."""
@@ -284,9 +310,8 @@ class Connection(asyncio.Protocol):
         self._kept = self._answer is None
         self._headers: list[tuple[bytes, bytes]] = []
         self._cookies: list[bytes] = []
-        self._body: list[bytes] = []
         self._encoding = b""
-        self._size = 0
+        self._settle()
         self._head_complete = False
         self._length_known = False
         self._chunked = False
@@ -332,7 +357,8 @@ class Connection(asyncio.Protocol):
         client = self._client
         assert client is not None
         self._client = self._answer = None
-        self._size, self._head_complete = 0, False
+        self._head_complete = False
+        self._settle()
         if not self._kept:
             self.close()
         if self._encoding and answer.body:
@@ -343,7 +369,14 @@ class Connection(asyncio.Protocol):
                 return
         client.answered(answer, self._cookies)
 
+    def _settle(self) -> None:
+        """Hold nothing of an answer any more."""
+        self._unfinished.held -= self._size
+        self._size = 0
+        self._body = []
+
     def _leave(self) -> None:
+        self._settle()
         gone, self._gone = self._gone, _nothing
         gone()
         keepers, self.keepers = self.keepers, ()

@@ -28,6 +28,10 @@ class _Sink:
         if not self._over.done():
             self._over.set_result(None)
 
+    def hindered(self, error: OSError) -> None:  # noqa: ARG002 - a Client's
+        """Forget it: those who read their answers are hindered as well, and say so."""
+        self.broken(Reason.CONTENT_MISSING, "", stale=False)
+
 
 async def use_spare_connection(engine: Engine, origin: Origin, data: bytes, patience: float) -> None:
     """Open a needless connection, send the same bytes on it, and close it when it has been answered."""

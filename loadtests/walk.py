@@ -283,7 +283,7 @@ class Walk:
         except OSError as error:
             self._opening = None
             if error.errno in OWN_TROUBLE:
-                self._engine.aborted(self, error)
+                self.hindered(error)
             else:
                 self._refused(explain_connect_error(error), error.strerror or str(error))
             return
@@ -328,6 +328,10 @@ class Walk:
             self._open()
         else:
             self.fail(reason, detail)
+
+    def hindered(self, error: OSError) -> None:
+        """Give up: the generator cannot go on with this one."""
+        self._engine.aborted(self, error)
 
     def _redirect(self, status: int, location: str) -> None:
         """Follow one redirect, to allowed hosts only; the step is measured when its last answer is there."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from journeys import Reason, Response
 from loadtests import http1
-from loadtests.http1 import LONGEST_HEAD, MAX_HEADS, Connection
+from loadtests.http1 import LONGEST_HEAD, MAX_HEADS, Connection, Unfinished
 
 PACKED = gzip.compress(b"Hello" * 9, mtime=0)
 ANSWERS = (
@@ -49,12 +49,16 @@ class Asking:
 
     told: list[tuple[Response, list[bytes]]] = field(default_factory=list)
     trouble: list[Reason] = field(default_factory=list)
+    shortages: list[str] = field(default_factory=list)
 
     def answered(self, response: Response, cookies: list[bytes]) -> None:
         self.told.append((response, list(cookies)))
 
     def broken(self, reason: Reason, detail: str, *, stale: bool) -> None:
         self.trouble.append(reason)
+
+    def hindered(self, error: OSError) -> None:
+        self.shortages.append(str(error))
 
 
 @pytest.fixture(autouse=True)
@@ -69,8 +73,8 @@ class Unhurried:
         sender.write(data)
 
 
-def connected() -> Connection:
-    connection = Connection(lambda: None, Unhurried())
+def connected(unfinished: Unfinished | None = None) -> Connection:
+    connection = Connection(lambda: None, Unhurried(), unfinished or Unfinished())
     connection.connection_made(Wire())
     return connection
 
@@ -93,9 +97,11 @@ def apart(answer: bytes) -> list[tuple[Response, list[bytes]]]:
 @given(st.lists(st.tuples(st.sampled_from(ANSWERS), st.lists(st.integers(1, 90), max_size=3)), max_size=12))
 def test_the_same_bytes_give_the_same_answers_however_they_arrive(exchanges):
     """Whole or in pieces, for the first time or again, after whatever came before on the same connection."""
-    connection = connected()
+    unfinished = Unfinished()
+    connection = connected(unfinished)
     for answer, cuts in exchanges:
         assert exchange(connection, answer, cuts).told == apart(answer)
+        assert unfinished.held == 0
     assert not connection.closed
 
 
@@ -139,6 +145,23 @@ def test_a_target_that_makes_up_headers_does_not_fill_the_memory():
         assert 0 < len(http1._heads) <= MAX_HEADS
     http1.forget_heads()
     assert not http1._heads
+
+
+def test_answers_that_would_together_take_all_memory_are_given_up(monkeypatch):
+    """Whichever grows beyond what is left: it frees what it held, the others go on."""
+    monkeypatch.setattr(http1, "MAX_UNFINISHED", 200)
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + bytes(100)
+    unfinished = Unfinished()
+    first, second = connected(unfinished), connected(unfinished)
+    one, other = exchange(first, answer[:-20], []), exchange(second, answer[:-20], [])
+    assert (one.shortages, other.shortages) == ([], ["[Errno 12] 200 bytes of unfinished answers at once"])
+    assert second.closed
+    second.connection_lost(None)
+    assert unfinished.held == len(answer) - 20
+    first.data_received(answer[-20:])
+    assert [len(response.body) for response, _ in one.told] == [100]
+    assert unfinished.held == 0
+    assert other.trouble == []
 
 
 @pytest.mark.parametrize("before", ANSWERS)

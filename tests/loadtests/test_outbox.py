@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from loadtests.http1 import Connection
+from loadtests.http1 import Connection, Unfinished
 from loadtests.outbox import Outbox
 
 
@@ -24,7 +24,7 @@ class Wire:
 
 def connections(outbox, count):
     written = []
-    made = [Connection(lambda: None, outbox) for _ in range(count)]
+    made = [Connection(lambda: None, outbox, Unfinished()) for _ in range(count)]
     for number, connection in enumerate(made):
         connection.connection_made(Wire(number, written))
     return made, written
