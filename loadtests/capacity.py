@@ -33,6 +33,7 @@ import numpy as np
 from pydantic import Field
 
 from config.source import Strict
+from loadtests import wording
 from loadtests.latencies import Counted, merged, percentile
 from loadtests.results import Results
 from loadtests.timeline import total
@@ -134,7 +135,8 @@ def judge(observed: Observed, warm_up: int, limits: Limits) -> tuple[Outcome, li
             " may fail"
         )
     if observed.p95 > limits.p95:
-        reasons.append(f"the 95th percentile of the response times was {observed.p95:.3f} s (limit {limits.p95:g} s)")
+        found, most = wording.over(observed.p95, limits.p95)
+        reasons.append(f"the 95th percentile of the response times was {found} (limit {most})")
     backlog = observed.started - observed.ended
     if backlog > allowed_backlog(observed.started, observed.ended):
         if not reasons and observed.thinking > warm_up:

@@ -46,7 +46,8 @@ def _successes(thresholds: Thresholds, steady: Steady) -> Iterator[Check]:
     shares = (steady.failed_share, steady.failed_share_to_the_end)
     moments = ("", " up to the end of the run, counting those on their way at the last arrival")
     for name, share, when in zip(FAILED_JOURNEYS, shares, moments, strict=True):
-        said = f"{share or 0.0:.2%} of the journeys failed{when} (at most {limit:.2%} allowed)"
+        found, most = wording.over(share or 0.0, limit, "{:.2%}".format)
+        said = f"{found} of the journeys failed{when} (at most {most} allowed)"
         yield _check(name, "share", limit, share, said)
 
 
@@ -56,7 +57,7 @@ def _times(what: str, latencies: Latencies, limits: Mapping[str, float | None]) 
             continue
         value = latencies.percentile(PERCENTILES[name]) if latencies.count else None
         where = "the response times" if what == "all steps" else f"the response times of {what}"
-        found, most = wording.duration(value or 0.0), wording.duration(limit)
+        found, most = wording.over(value or 0.0, limit)
         said = f"the {name[1:]}th percentile of {where} was {found} (limit {most})"
         yield _check(f"{name} of {what}", "seconds", limit, value, said)
 
@@ -72,9 +73,10 @@ def _amplification(thresholds: Thresholds, steady: Steady) -> Iterator[Check]:
     limit = thresholds.amplification
     if limit is not None:
         value = steady.amplification
-        said = f"{value or 0.0:.2f} attempts were made for each journey that passed (limit {limit:g})"
+        found, most = wording.over(value or 0.0, limit, wording.rounded)
+        said = f"{found} attempts were made for each journey that passed (limit {most})"
         if not steady.completed:
-            said = f"{steady.attempts:,} attempts were made, and no journey passed (limit {limit:g} for each that does)"
+            said = f"{steady.attempts:,} attempts were made, and no journey passed (limit {most} for each that does)"
         yield _check("amplification", "ratio", limit, value, said)
 
 

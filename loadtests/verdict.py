@@ -16,6 +16,7 @@ from typing import Literal
 
 from config import GeneratorLimits
 from config.source import Strict
+from loadtests import wording
 
 Outcome = Literal["passed", "failed", "invalid"]
 
@@ -131,6 +132,7 @@ def generator_checks(generator: Generator, limits: GeneratorLimits) -> list[Chec
         f"; the machine's host withheld {generator.stolen:.2f} cores meanwhile" if generator.stolen >= NOTICED else ""
     )
     started = generator.started / generator.due if generator.due else 1.0
+    lateness, latest = wording.over(generator.lateness_p99, limits.lateness_p99)
     checks = [
         check(
             "generator",
@@ -147,16 +149,16 @@ def generator_checks(generator: Generator, limits: GeneratorLimits) -> list[Chec
             "seconds",
             limits.lateness_p99,
             generator.lateness_p99,
-            f"{late}: 1 % of the arrivals started more than {generator.lateness_p99 * 1000:.0f} ms late"
-            f" (limit {limits.lateness_p99 * 1000:g} ms){host}",
+            f"{late}: 1 % of the arrivals started {lateness} late or more (limit {latest}){host}",
         ),
     ]
     if limits.cpu is not None:
-        said = f"{busy}: its busiest process used {generator.cpu:.2f} cores (limit {limits.cpu:g})"
+        cores, most = wording.over(generator.cpu, limits.cpu, wording.rounded)
+        said = f"{busy}: its busiest process used {cores} cores (limit {most})"
         checks.append(check("generator", "generator CPU", "cores", limits.cpu, generator.cpu, said))
     if limits.loop_lag is not None:
-        lag, most = generator.loop_lag * 1000, limits.loop_lag * 1000
-        said = f"{busy}: its event loop was {lag:.0f} ms late (limit {most:g} ms){host}"
+        lag, most = wording.over(generator.loop_lag, limits.loop_lag)
+        said = f"{busy}: its event loop was {lag} late (limit {most}){host}"
         checks.append(check("generator", "generator loop lag", "seconds", limits.loop_lag, generator.loop_lag, said))
     return checks
 

@@ -1,12 +1,15 @@
-"""Numbers and verdicts as people read them: what the report and the terminal have in common."""
+"""Numbers and verdicts as people read them: what complaints, the report and the terminal have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from journeys import Passage
-from loadtests.verdict import Outcome, Unit
+
+if TYPE_CHECKING:
+    from loadtests.verdict import Outcome, Unit  # which writes its complaints with this module
 
 CONCLUSION: Mapping[Outcome, str] = {
     "passed": "The system met its thresholds, and the generator kept its schedule.",
@@ -106,6 +109,15 @@ def amount(value: float | None, unit: Unit) -> str:
 def limit(value: float, unit: Unit, *, lowest: bool) -> str:
     """Write a limit with its direction: ≤ 2 s, or ≥ 99.9 % where it is the lowest value allowed."""
     return f"{'≥' if lowest else '≤'} {amount(value, unit)}"
+
+
+def over(value: float, limit: float, write: Callable[[float], str] = duration) -> tuple[str, str]:
+    """Write a value and the limit that it exceeds, for a complaint: 2.35 s and 2 s.
+
+    Both are rounded by `write`; where that makes them the same the value is `a little over 2 s`.
+    """
+    found, most = write(value), write(limit)
+    return f"a little over {most}" if found == most else found, most
 
 
 def _scaled(value: float, units: Sequence[str]) -> str:

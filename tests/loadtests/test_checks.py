@@ -94,6 +94,24 @@ def test_a_limit_of_a_millisecond_is_not_rounded_away():
     assert complaint == "the 95th percentile of the response times of home was 1.4 ms (limit 1 ms)"
 
 
+@pytest.mark.parametrize(
+    ("value", "limits", "said"),
+    [
+        (2.004, {"p95": "2s"}, "was a little over 2 s (limit 2 s)"),
+        (
+            1.0,
+            {"amplification": 1.4999},
+            "a little over 1.5 attempts were made for each journey that passed (limit 1.5)",
+        ),
+        (1.0, {"failed_share": 0.33332}, "a little over 33.33% of the journeys failed (at most 33.33% allowed)"),
+    ],
+)
+def test_a_complaint_never_says_that_the_limit_was_met(value, limits, said):
+    """Both are rounded alike, and may come to the same."""
+    found = results([second(0, passed=10, failed=5, response=value)])
+    assert said in "; ".join(one.complaint for one in checks(found, **limits).values())
+
+
 def test_what_was_never_measured_is_not_met():
     """A step that nobody reached, a steady part in which nobody came to an end."""
     found = results([second(0)], steady=range(5, 10))
@@ -132,7 +150,7 @@ def test_amplification_has_a_threshold():
     found = results([second(index, attempts=18) for index in range(5)])
     assert missed(found, amplification=1.5) == ["amplification"]
     assert missed(found, amplification=2.0) == []
-    assert "1.80 attempts were made for each journey that passed (limit 1.5)" in (
+    assert "1.8 attempts were made for each journey that passed (limit 1.5)" in (
         checks(found, amplification=1.5)["amplification"].complaint
     )
 

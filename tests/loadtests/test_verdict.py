@@ -27,7 +27,10 @@ def test_a_good_run_passes_without_reasons():
     ("change", "words"),
     [
         ({"started": 998, "dropped": 2}, "998 of 1000 arrivals were started (2 dropped)"),
-        ({"lateness_p99": 0.11}, "more than 110 ms late (limit 100 ms)"),
+        ({"lateness_p99": 0.11}, "1 % of the arrivals started 110 ms late or more (limit 100 ms)"),
+        ({"lateness_p99": 0.10004}, "1 % of the arrivals started a little over 100 ms late or more (limit 100 ms)"),
+        ({"cpu": 0.90004}, "its busiest process used a little over 0.9 cores (limit 0.9)"),
+        ({"loop_lag": 0.20004}, "its event loop was a little over 200 ms late (limit 200 ms)"),
         ({"cpu": 0.95}, "its busiest process used 0.95 cores (limit 0.9)"),
         ({"loop_lag": 0.5}, "its event loop was 500 ms late (limit 200 ms)"),
         ({"lateness_p99": 0.11, "stolen": 0.4}, "(limit 100 ms); the machine's host withheld 0.40 cores meanwhile"),

@@ -58,6 +58,25 @@ def test_durations_are_never_written_with_an_exponent(seconds):
 
 
 @pytest.mark.parametrize(
+    ("value", "limit", "texts"),
+    [
+        (2.35, 2.0, ("2.35 s", "2 s")),
+        (2.004, 2.0, ("a little over 2 s", "2 s")),
+        (0.10004, 0.1, ("a little over 100 ms", "100 ms")),
+        (7325.4, 7320.0, ("a little over 2 h 2 min", "2 h 2 min")),
+    ],
+)
+def test_a_value_over_its_limit_never_looks_equal(value, limit, texts):
+    """'2 s (limit 2 s)' would contradict itself."""
+    assert wording.over(value, limit) == texts
+
+
+def test_other_quantities_than_times_are_over_their_limits_too():
+    """Written as the caller writes them."""
+    assert wording.over(0.010004, 0.01, "{:.2%}".format) == ("a little over 1.00%", "1.00%")
+
+
+@pytest.mark.parametrize(
     ("part", "whole", "text"),
     [
         (0, 0, "—"),
