@@ -118,7 +118,7 @@ def _measure(runs: Sequence[Summary], tolerance: Tolerance) -> tuple[list[_Findi
             pairs = pair(blocks, metric, least)
             if pairs is None:
                 fewest = min(sum(block.count for block in run) for run in blocks)
-                why = f"{fewest:,} measured; {least} stretches of time with {ENOUGH[metric]} needed in each run"
+                why = f"{fewest:,} measured; {least} blocks of time with {ENOUGH[metric]} needed in each run"
                 untested.append(Untested(subject=subject, metric=metric, why=why))
             else:
                 findings.append(_time_finding(subject, metric, pairs, tolerance))

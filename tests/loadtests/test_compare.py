@@ -175,7 +175,7 @@ def test_a_step_with_few_measurements_is_named_as_not_compared():
     """The 95th percentile needs more than the median."""
     comparison = compare([summary(1, rate=2.0)], summary(2, rate=2.0))
     assert {row.metric for row in comparison.untested} == {"p95"}
-    assert comparison.untested[0].why.endswith("stretches of time with 20 needed in each run")
+    assert comparison.untested[0].why.endswith("blocks of time with 20 needed in each run")
     assert comparison.outcome == "passed"
 
 
