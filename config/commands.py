@@ -23,7 +23,7 @@ class Exit(IntEnum):
     NO = 1
     """The answer is no: thresholds failed, a system is down."""
     USAGE = 2
-    """Nothing was done: the command was used wrongly, or what it was given cannot be used."""
+    """Wrong use or unusable input, such as a broken file or a server that does not answer: nothing was done."""
     INVALID = 3
     """The measurement itself is invalid: the generator could not keep its schedule, a worker was lost."""
 

@@ -53,6 +53,7 @@ def build(
     """Write a provisioning folder for Grafana: DIR/dashboards and DIR/datasources; or ConfigMaps of the same.
 
     \b
+    Exit code: 0 done, 2 wrong use or unusable input.
     Examples:
       piekwacht dashboards build --out build/grafana
       GF_PATHS_PROVISIONING=$PWD/build/grafana grafana server
@@ -93,8 +94,8 @@ def push(
     saved. The token needs dashboards:read, dashboards:create, dashboards:write,
     folders:read and folders:create. Exit code:
       0 all are saved, or with --dry-run would be
-      1 Grafana refuses
-      3 no answer of a Grafana
+      1 Grafana refuses, or goes away before all are saved
+      2 wrong use or unusable input, or no Grafana answers: nothing was saved
 
     \b
     Example:
@@ -103,7 +104,7 @@ def push(
     """
     from config.grafana import Grafana, GrafanaError, read_token
     from dashboards.provisioning import dashboards
-    from dashboards.push import RefusedError, compare, report
+    from dashboards.push import NotSavedError, compare, report
     from dashboards.push import push as save
 
     address = _parsed("--url", url, parse_base_url)
@@ -118,13 +119,13 @@ def push(
         changes = compare(grafana, built)
         if not dry_run:
             save(grafana, changes)
-    except RefusedError as error:
+    except NotSavedError as error:
         for problem in error.problems:
             typer.echo(f"{address}: {problem}", err=True)
         raise typer.Exit(Exit.NO) from None
     except GrafanaError as error:
         typer.echo(f"{address}: {error}", err=True)
-        raise typer.Exit(Exit.INVALID) from None
+        raise typer.Exit(Exit.USAGE) from None
     typer.echo(report(changes, address, dry_run=dry_run, as_json=as_json))
 
 
@@ -152,7 +153,7 @@ def preview(
     Exit code:
       0 every panel has data
       1 some have none, or Prometheus refuses a query: named on standard error
-      3 no answer at all
+      2 wrong use or unusable input, or no Prometheus answers: nothing was drawn
 
     \b
     Example: the last quarter of an hour
@@ -181,7 +182,7 @@ def preview(
             pages[file] = draw(data, View(server, start, end.timestamp(), zone, scrape), width, titles, theme)
         except PrometheusError as error:
             typer.echo(str(error), err=True)
-            raise typer.Exit(Exit.INVALID) from None
+            raise typer.Exit(Exit.USAGE) from None
     publish(out, {file: page.html for file, page in pages.items()}, as_json=as_json)
     complaints = [f"{file}: {text}" for file, page in pages.items() for text in page.complaints]
     for complaint in complaints:

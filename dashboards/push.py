@@ -21,8 +21,8 @@ _MESSAGE = "piekwacht dashboards push"
 """Stands in the history of versions that Grafana keeps."""
 
 
-class RefusedError(Exception):
-    """Grafana answered and will not have it; one sentence for each thing that it refuses."""
+class NotSavedError(Exception):
+    """Grafana does not save everything; one sentence for each thing that it refuses, or did not get to."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))
@@ -74,7 +74,7 @@ class Changes:
 def compare(grafana: Grafana, built: Mapping[str, JsonObject]) -> Changes:
     """Ask Grafana for the folder and for every dashboard, and change nothing.
 
-    Raises `RefusedError` with everything that Grafana would not let be saved, `GrafanaError` where it does not answer.
+    Raises `NotSavedError` with everything that Grafana would not let be saved, `GrafanaError` where it does not answer.
     """
     version = grafana.send("GET", "/api/health").get("version")
     if not isinstance(version, str):
@@ -87,14 +87,14 @@ def compare(grafana: Grafana, built: Mapping[str, JsonObject]) -> Changes:
     ]
     problems += [f"dashboard '{data['title']}': {why}" for data, known in found if (why := _locked(known))]
     if problems:
-        raise RefusedError(list(dict.fromkeys(problems)))
+        raise NotSavedError(list(dict.fromkeys(problems)))
     return Changes(folder is None, [_change(data, known) for data, known in found])
 
 
 def push(grafana: Grafana, changes: Changes) -> None:
     """Make the folder and save every dashboard that differs.
 
-    Raises `RefusedError`, which says what was saved before, or `GrafanaError`.
+    Raises `NotSavedError`, which says what was saved before.
     """
     saved: list[str] = []
     try:
@@ -109,9 +109,7 @@ def push(grafana: Grafana, changes: Changes) -> None:
         next_one = [f"folder '{FOLDER}'"] * changes.new_folder
         next_one += [f"'{change.dashboard['title']}'" for change in changes.wanted]
         where = f"{next_one[len(saved)]} was not saved: {error}; saved before it: {', '.join(saved) or 'nothing'}"
-        if error.status in _REFUSALS:
-            raise RefusedError([where]) from None
-        raise GrafanaError(where, error.status) from None
+        raise NotSavedError([where]) from None
 
 
 def report(changes: Changes, url: str, *, dry_run: bool, as_json: bool, most: int = 10) -> str:

@@ -49,6 +49,7 @@ def run(
     above, at the platform on the next.
 
     \b
+    Exit code: 0 stopped by Ctrl-C, 2 wrong use or unusable input.
     Examples:
       piekwacht staging run --port 0 --dose-web 20 --dose-app 5
       piekwacht staging run --mutual-tls --certificates build/certificates
@@ -90,6 +91,7 @@ def state(url: UrlOption = LOCAL, as_json: JsonOption = False) -> None:
     """Show what happens in a running replica: who waits, who was admitted, what was submitted.
 
     \b
+    Exit code: 0 done, 2 wrong use or unusable input, or no replica answers.
     Example:
       piekwacht staging state --json
     """
@@ -101,6 +103,7 @@ def dose(web: DoseOption = None, app: DoseOption = None, url: UrlOption = LOCAL,
     """Change the dose of the waiting room, in people admitted per second; 0 admits no one.
 
     \b
+    Exit code: 0 done, 2 wrong use or unusable input, or no replica answers.
     Example:
       piekwacht staging dose --web 20 --app 5
     """
@@ -116,6 +119,7 @@ def list_faults(url: UrlOption = LOCAL, as_json: JsonOption = False) -> None:
     """List every fault with its parameters, and which are on.
 
     \b
+    Exit code: 0 done, 2 wrong use or unusable input, or no replica answers.
     Example:
       piekwacht staging fault list
     """
@@ -142,6 +146,7 @@ def switch_on(
     """Switch a fault on.
 
     \b
+    Exit code: 0 done, 2 wrong use or unusable input, or no replica answers.
     Examples:
       piekwacht staging fault on maintenance-page
       piekwacht staging fault on added-latency system=digid-app seconds=3
@@ -158,6 +163,7 @@ def switch_off(
     """Switch a fault off, for every system.
 
     \b
+    Exit code: 0 done, 2 wrong use or unusable input, or no replica answers.
     Example:
       piekwacht staging fault off maintenance-page
     """
@@ -171,6 +177,7 @@ def clear(url: UrlOption = LOCAL, as_json: JsonOption = False) -> None:
     """Switch every fault off.
 
     \b
+    Exit code: 0 done, 2 wrong use or unusable input, or no replica answers.
     Example:
       piekwacht staging fault clear
     """
@@ -178,7 +185,7 @@ def clear(url: UrlOption = LOCAL, as_json: JsonOption = False) -> None:
 
 
 def _order(method: str, url: str, path: str, data: dict[str, Any] | None = None) -> Any:
-    """Send an order to a running replica and return its answer; exit with 1 if none answers, with 2 if it refuses."""
+    """Send an order to a running replica and return its answer; exit with 2 if none answers, or if it refuses."""
     from http.client import HTTPConnection, HTTPException
     from urllib.parse import urlsplit
 
@@ -191,7 +198,7 @@ def _order(method: str, url: str, path: str, data: dict[str, Any] | None = None)
         refusal = "" if answer.status == 200 else str(content["message"])
     except (OSError, ValueError, LookupError, TypeError, HTTPException) as error:
         typer.echo(f"no replica answers on {url} ({error}); start one with: piekwacht staging run", err=True)
-        raise typer.Exit(Exit.NO) from None
+        raise typer.Exit(Exit.USAGE) from None
     if refusal:
         typer.echo(refusal, err=True)
         raise typer.Exit(Exit.USAGE)

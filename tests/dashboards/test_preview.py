@@ -421,7 +421,7 @@ def test_panels_without_data_are_named_and_the_answer_is_no(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["--prometheus", "http://127.0.0.1:1"], 3, "http://127.0.0.1:1 does not answer as Prometheus does"),
+        (["--prometheus", "http://127.0.0.1:1"], 2, "http://127.0.0.1:1 does not answer as Prometheus does"),
         (["--prometheus", "prometheus:9090"], 2, "--prometheus: found 'prometheus:9090', expected a base URL"),
         (["--last", "an hour"], 2, "--last: found 'an hour', expected a duration with its unit"),
         (

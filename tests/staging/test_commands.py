@@ -123,11 +123,11 @@ def test_state_and_dose_are_shown(url: str) -> None:
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:{free}", "nonsense", "http://127.0.0.1:99999"])
 def test_without_a_replica_the_command_says_how_to_start_one(address: str) -> None:
-    """Exit code 1, one line, no traceback."""
+    """Exit code 2, one line, no traceback."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         free = listener.getsockname()[1]
     result = order("state", "--url", address.format(free=free))
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.stderr.startswith("no replica answers on ")
     assert "piekwacht staging run" in result.stderr
 
@@ -146,5 +146,5 @@ def test_something_else_than_a_replica_is_told_apart() -> None:
         thread.start()
         result = order("state", "--url", f"http://127.0.0.1:{listener.getsockname()[1]}")
         thread.join()
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.stderr.startswith("no replica answers on ")
