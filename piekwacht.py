@@ -24,8 +24,8 @@ from config.commands import ConfigOption, JsonOption
 
 app = typer.Typer(
     help="Piekwacht: load testing and synthetic monitoring for the people who keep a tax administration reachable.",
-    epilog="Exit code, unless a command says more: 0 yes, 1 no, 2 wrong use or unusable input, "
-    "3 the measurement itself is invalid.",
+    epilog="Exit code: 0 yes, 1 no, 2 wrong use or unusable input (nothing was done), "
+    "3 the measurement itself is invalid, 130 Ctrl-C before the work began. The help of each command says more.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -50,7 +50,7 @@ def validate(config_dir: ConfigOption = Path("config"), as_json: JsonOption = Fa
     """Check every configuration file; report every error at once, with file and line.
 
     \b
-    Exit code: 0 everything is valid, 1 something is not.
+    Exit code: 0 everything is valid, 1 something is not, 2 wrong use.
     Example:
       piekwacht validate --config config
     """

@@ -28,8 +28,9 @@ def demo(
     it is refused, and nothing outside is touched. Exit code:
       0 every probe passed at first, the fault was seen and its end too, the load
         kept its schedule, and availability fell by what the fault should cost
-      1 one of these is not so
-      3 it was stopped
+      1 one of these is not so, or a part of it failed
+      2 wrong use or unusable input
+      3 it was stopped (with --keep: 0)
 
     \b
     Examples:
@@ -77,8 +78,9 @@ def stack(
     the delivered page is printed, hop by hop. Needs Debian's prometheus and
     prometheus-alertmanager. Talks to 127.0.0.1 only. Exit code:
       0 the page came in time
-      1 it did not
-      3 it was stopped
+      1 it did not, or a part of it failed
+      2 wrong use or unusable input, or a package of Debian is missing
+      3 it was stopped (without a fault: 0)
 
     \b
     Examples:

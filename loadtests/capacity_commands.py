@@ -91,9 +91,10 @@ def capacity_command(
     ends are tried again. A hold is broken off as soon as it cannot pass any more,
     and nothing further is sent until the target is healthy again. Exit code:
       0 found, and not below the forecast
-      1 below the forecast, or even the first rate fails
-      3 not found: the generator was the limit, the budget was spent, or the
-        target did not recover; what is known is written
+      1 below the forecast; even the first rate fails; not healthy at rest
+      2 wrong use or unusable input: nothing was sent
+      3 not found: the generator was the limit, the budget was spent, the target
+        did not recover, or Ctrl-C; what is known is written
 
     \b
     Example: can the website take the visitors of the first of March?

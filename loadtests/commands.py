@@ -129,9 +129,10 @@ def run_command(
     Exit code:
       0 thresholds met
       1 missed
-      2 wrong use, or too few test accounts: nothing was sent
+      2 wrong use or unusable input (too few test accounts): nothing was sent
       3 the measurement is invalid: the generator could not keep its schedule, a
         worker was lost, test accounts ran out, or Ctrl-C
+      130 Ctrl-C while it waits for workers
     What --push and --annotate could not tell is said on standard error; it does
     not change the exit code.
 
@@ -191,6 +192,7 @@ def accounts_command(
     """Write generated test accounts, as the replica knows them, in the form of a pool that an environment names.
 
     \b
+    Exit code: 0 done, 2 wrong use or unusable input.
     Example: a pool for trying out 'accounts' of an environment
       piekwacht load accounts --count 5000 --out config/accounts.csv
     """
@@ -211,7 +213,8 @@ def worker_command(
     """Work for the run of a master, on this or another machine; may join in the middle. Needs no configuration.
 
     \b
-    Exit code: 0 the run is over, 3 the master is gone or refuses this worker.
+    Exit code: 0 the run is over, 2 wrong use, 3 the master is gone or refuses
+    this worker, 130 Ctrl-C while it looks for its master.
     Example: on another machine, once for each core
       piekwacht load worker --master 10.0.0.5:5557
     """
@@ -252,7 +255,7 @@ def smoke_command(
     Exit code:
       0 release
       1 do not: thresholds were missed
-      2 wrong use
+      2 wrong use or unusable input: nothing was sent
       3 measure again: the generator was too busy, or the run was interrupted
 
     \b

@@ -56,7 +56,7 @@ def compare_command(
     Exit code:
       0 no regression
       1 a regression
-      2 wrong use
+      2 wrong use or unusable input: nothing was compared
       3 these runs cannot be compared
 
     \b

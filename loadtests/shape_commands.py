@@ -57,6 +57,7 @@ def shape_command(
     """Show who will come when, before anyone presses start. Sends nothing.
 
     \b
+    Exit code: 0 done, 2 wrong use or unusable input.
     Examples: a morning; one more year of the growth from 2022 to 2023
       piekwacht load shape aangifte-2023-03-01 --from 06:00 --to 12:00
       piekwacht load shape aangifte-2023-03-01 --growth app-logins=1.636 \\
@@ -100,6 +101,7 @@ def season_command(
     """Show how many people come on each day of a season. Sends nothing.
 
     \b
+    Exit code: 0 done, 2 wrong use or unusable input.
     Example:
       piekwacht load season aangifte-forecast
     """
@@ -162,6 +164,8 @@ def import_shape_command(
     """Make a shape of what was counted: in a CSV file, access logs, or Prometheus. A run itself needs none of them.
 
     \b
+    Exit code: 0 written, 2 wrong use or unusable input, or no Prometheus answers:
+    nothing was written.
     Examples:
       piekwacht load import-shape --csv visits.csv --out config/shapes/visits.csv
       piekwacht load import-shape --access-log access.log.gz \\

@@ -60,7 +60,7 @@ def call(
     never 112, 0900 or another country. Ctrl-C hangs up first. Exit code:
       0 the line works
       1 it does not; class, stage and reason are said
-      2 wrong use, or a number that may not be called
+      2 wrong use or unusable input, or a number that may not be called
       3 nobody can tell: own trunk, a limit reached, Ctrl-C
     Examples:
       piekwacht call +31990000001 --explain

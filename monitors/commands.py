@@ -63,6 +63,8 @@ def run(
     /-/reload, reads configuration and calendars again; what cannot be used
     changes nothing. Details of runs (/probe, /probes) and reloads are for
     this machine only, unless --web-config names users.
+    Exit code: 0 stopped by Ctrl-C, 2 wrong use or unusable input, 3 some runs
+    could not be written to the record.
     Examples:
       piekwacht monitor run --env local --ledger data/ledger.sqlite
       piekwacht monitor run --env staging --vantage utrecht --web-config web.yml
@@ -100,8 +102,8 @@ def once(
     """Run every probe once, all at the same time, and print what each found. Nothing is recorded.
 
     \b
-    Exit code: 0 all pass, 1 some fail, 2 wrong use, 3 none fails and some cannot
-    tell.
+    Exit code: 0 all pass, 1 some fail, 2 wrong use or unusable input, 3 none
+    fails and some cannot tell.
     Examples:
       piekwacht monitor once --env local
       piekwacht monitor once --env staging --probe login-app --json

@@ -26,6 +26,7 @@ def show() -> None:
     """List the incidents that can be replayed.
 
     \b
+    Exit code: 0 done, 2 wrong use.
     Example:
       piekwacht incident list
     """
@@ -54,8 +55,11 @@ def replay(
 
     \b
     Writes DIR/post-mortem.html and DIR/chronicle.json. Talks to 127.0.0.1 only.
-    Exit code: 0 all was noticed that had to be, 1 something was not, 2 wrong use
-    or a package of Debian is missing, 3 it was stopped.
+    Exit code:
+      0 all was noticed that had to be
+      1 something was not, or a part of it failed
+      2 wrong use or unusable input, or a package of Debian is missing
+      3 it was stopped
     Examples:
       piekwacht incident replay march-2023
       piekwacht incident replay november-2022 --seconds 240

@@ -78,7 +78,7 @@ def availability(
     Exit code:
       0 every objective is met
       1 an objective is missed
-      2 wrong use: no such ledger, no valid configuration
+      2 wrong use or unusable input: no such ledger, no valid configuration
       3 no objective is missed, but a system has no data, or too little
 
     \b

@@ -49,8 +49,8 @@ def due(
     """List what people must be told, the most urgent first: announced work, and what does not work.
 
     \b
-    Exit code: 0 nothing is overdue, 1 something is, 2 wrong use, such as the
-    ledger of another monitor than the one that keeps the messages
+    Exit code: 0 nothing is overdue, 1 something is, 2 wrong use or unusable
+    input, such as the ledger of another monitor than keeps the messages.
 
     \b
     Examples:
@@ -96,6 +96,7 @@ def draft(
     """Write the draft of a message: a short file to fill in. An existing file is never replaced.
 
     \b
+    Exit code: 0 done, 2 wrong use or unusable input.
     Example:
       piekwacht notice draft website-20260302T0900Z --out message.yaml
       piekwacht notice publish message.yaml --dry-run
@@ -138,7 +139,8 @@ def publish(
 
     \b
     Exit code: 0 it is published, 1 a channel did not take it (it is in the
-    archive: `piekwacht notice deliver`), 2 nothing was published.
+    archive: `piekwacht notice deliver`), 2 wrong use or unusable input, or nobody
+    said yes: nothing was published.
     Example:
       piekwacht notice publish message.yaml --by "J. Jansen" --env staging
     """
@@ -186,7 +188,7 @@ def automatic(
     its line says what is missing. Exit code:
       0 done
       1 a channel did not take a message
-      2 nothing was published
+      2 wrong use or unusable input
     Example:
       piekwacht notice automatic --env production
     """
@@ -232,6 +234,7 @@ def show(
     """List what was published, oldest first: the archive.
 
     \b
+    Exit code: 0 done, 2 wrong use or unusable input.
     Examples:
       piekwacht notice list
       piekwacht notice list --case website-20260302T0900Z --json
@@ -264,7 +267,8 @@ def export(
     \b
     digest(n) = SHA-256(digest(n - 1) + body(n)) is recomputed for each of them.
     Exit code: 0 the archive is what was published, 1 it is not (each line says
-    where; what can be read is written all the same), 2 wrong use.
+    where; what can be read is written all the same), 2 wrong use or unusable
+    input.
     Example:
       piekwacht notice export --out archive-2026
     """
@@ -301,7 +305,8 @@ def deliver(
     """Deliver an archived message again: to a channel that did not take it.
 
     \b
-    Exit code: 0 delivered, 1 a channel did not take it, 2 wrong use.
+    Exit code: 0 delivered, 1 a channel did not take it, 2 wrong use or unusable
+    input.
     Example:
       piekwacht notice deliver 12 --channel website --env production
     """

@@ -38,7 +38,7 @@ def check(ledger: LedgerOption = DEFAULT_LEDGER, as_json: JsonOption = False) ->
     agree, windows are well-formed. Exit code:
       0 nothing is wrong
       1 something is; each line says what
-      2 wrong use, or no such file
+      2 wrong use or unusable input: no such file
 
     \b
     Example:
@@ -71,7 +71,9 @@ def backup(
 
     \b
     The copy is checked before it takes its name. Copying ledger.sqlite by
-    other means loses what is in ledger.sqlite-wal. Example:
+    other means loses what is in ledger.sqlite-wal.
+    Exit code: 0 done, 2 wrong use or unusable input.
+    Example:
       piekwacht ledger backup /backup/ledger.sqlite
     """
     from monitors.record.ledger import LedgerError
@@ -89,6 +91,7 @@ def info(ledger: LedgerOption = DEFAULT_LEDGER, as_json: JsonOption = False) -> 
     """Print what a ledger holds: vantage point, version, period, probes, runs, windows, size.
 
     \b
+    Exit code: 0 done, 2 wrong use or unusable input.
     Example:
       piekwacht ledger info --json
     """
@@ -108,6 +111,7 @@ def upgrade(ledger: LedgerOption = DEFAULT_LEDGER) -> None:
 
     \b
     Take a backup first if you want to keep it as it is: there is no way back.
+    Exit code: 0 done, 2 wrong use or unusable input.
     Example:
       piekwacht ledger backup /backup/before.sqlite && piekwacht ledger upgrade
     """

@@ -33,6 +33,7 @@ def build(
     """Write DIR/rules/piekwacht.rules.yml and, beside it, unit tests for promtool; openslo/ has the objectives.
 
     \b
+    Exit code: 0 done, 2 wrong use or unusable input.
     Example:
       piekwacht rules build --out build/prometheus
       promtool test rules build/prometheus/rules/piekwacht.tests.yml

@@ -66,8 +66,9 @@ def add(
     """Enter a window and print its name. It may lie in the past: then every figure that covers it changes.
 
     \b
-    A monitor may be running on the ledger; it takes notice. Exits with 2, and
-    says everything that is wrong, if nothing was entered. Example:
+    A monitor may be running on the ledger; it takes notice.
+    Exit code: 0 entered, 2 wrong use or unusable input: nothing was entered.
+    Example:
       piekwacht window add --system website --from 2026-03-01T00:00+01:00 \\
         --to 2026-03-01T08:00+01:00 --summary "Release 26.3" \\
         --by "J. Jansen" --why "left out of the calendar; see the release plan"
@@ -101,7 +102,9 @@ def revise(
     """Change a window; what is not given stays. What was known before can still be asked for.
 
     \b
-    A withdrawn window holds again. Example:
+    A withdrawn window holds again.
+    Exit code: 0 entered, 2 wrong use or unusable input: nothing was entered.
+    Example:
       piekwacht window revise website-20260228T2300Z \\
         --to 2026-03-01T09:00+01:00 --by "J. Jansen" --why "agreed on 20 February"
     """
@@ -120,6 +123,7 @@ def withdraw(
     """Take a window back, as if it had never been announced; the history keeps it.
 
     \b
+    Exit code: 0 entered, 2 wrong use or unusable input: nothing was entered.
     Example:
       piekwacht window withdraw website-20260228T2300Z --by "J. Jansen" \\
         --why "entered for the wrong system"
@@ -141,7 +145,9 @@ def read_calendars(
 
     \b
     A monitor reads them too, but changes no window that has begun. A window that
-    is no longer in a calendar stays; withdraw it. Example:
+    is no longer in a calendar stays; withdraw it.
+    Exit code: 0 entered, 2 wrong use or unusable input: nothing was entered.
+    Example:
       piekwacht window read --since 2026-03-01 --by "J. Jansen" --why "wrong end"
     """
     from config import ConfigError
@@ -186,6 +192,7 @@ def show(
     """List the windows of a ledger, in order of time: as known now, as known on some day, or all that was entered.
 
     \b
+    Exit code: 0 done, 2 wrong use or unusable input.
     Examples:
       piekwacht window list
       piekwacht window list --as-known-on 2026-03-31

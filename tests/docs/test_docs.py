@@ -107,6 +107,11 @@ def test_every_command_can_be_given(page: Path) -> None:
     assert {line: said for line, said in found.items() if said} == {}
 
 
+def test_exit_code_2_is_told_in_the_words_of_the_help(page: Path) -> None:
+    """Else a pipeline that reads the page takes a broken file for something else than 2."""
+    assert re.findall(r"wrong use(?! or unusable\s+input).*", prose(page)) == []
+
+
 def test_every_target_module_and_file_exists(page: Path) -> None:
     """`make TARGET`, `python -m MODULE`, and whatever looks like a path into a room of the house.
 

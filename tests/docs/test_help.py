@@ -22,6 +22,9 @@ WIDTH = 78
 
 VARIABLES = {"--config": "PIEKWACHT_CONFIG", "--ledger": "PIEKWACHT_LEDGER"}
 
+NO_UNUSABLE_INPUT = {"incident list", "load worker", "validate"}
+"""Commands that read nothing, and the one to which an unusable configuration is an answer: its 1."""
+
 
 def leaves(command: Any, *words: str) -> Iterator[tuple[str, Any]]:
     """Yield every command that does something, with the words that call it."""
@@ -54,6 +57,15 @@ def test_the_help_of_every_command_has_an_example(command: Any) -> None:
     assert result.exit_code == 0
     assert examples
     assert set(examples) <= set(shown)
+
+
+def test_the_help_of_every_command_names_its_exit_codes(command: Any) -> None:
+    """Also that of a command that can only be used wrongly; 2 in the same words everywhere."""
+    words = next(words for words, each in COMMANDS.items() if each is command)
+    codes = " ".join(command.help.partition("Exit code:")[2].split())
+    assert codes.startswith("0 ")
+    assert "2 wrong use" in codes
+    assert ("2 wrong use or unusable input" in codes) == (words not in NO_UNUSABLE_INPUT)
 
 
 def test_every_path_can_come_from_the_environment(command: Any) -> None:
