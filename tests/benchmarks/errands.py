@@ -5,7 +5,7 @@ from __future__ import annotations
 from journeys import Citizen, Journey
 from journeys.core import Wait, fetch, journey
 
-MANY = 2000
+MANY = 5000
 """GETs of one citizen of `get-many`."""
 
 STAY = 10.0

@@ -27,10 +27,13 @@ from tests.benchmarks.plans import plan, website
 
 HERE = Path(__file__).parent
 CONNECTIONS = 50
-FILERS = 20
-"""People who file a return at the same time, where journeys are compared."""
-MORE_THAN_A_CORE = 5
-"""So many times the leisurely rate is more than a core can serve."""
+"""Of every generator that is compared; also people who file a return at the same time."""
+FEW = 20
+"""People who file at the same time where that is told, too."""
+AT_ONCE = 20.0
+"""So much faster than in a second come those who then stay: within 50 ms, as the connections of wrk do."""
+MORE_THAN_A_CORE = 10
+"""So many times the leisurely rate is more than a core can serve: whoever leaves is followed at once."""
 
 K6_SCRIPT = """
 import http from 'k6/http';
@@ -111,7 +114,7 @@ def _getters(
     bench: Bench, sizes: Sizes, url: str, environment: Environment, *, secure: bool
 ) -> dict[str, Callable[[], float]]:
     """Return every generator that is installed: a function that gives its requests per CPU-second."""
-    the_plan = plan("get-many", environment, [sizes.getters], spacing="even", drain=300.0)
+    the_plan = plan("get-many", environment, [sizes.getters], spacing="even", drain=300.0, compress=AT_ONCE)
 
     def ours(*options: str) -> float:
         done = generate(the_plan, *options)
@@ -170,14 +173,13 @@ def _locust_rate(command: list[str]) -> float:
 
 
 def journeys(bench: Bench, sizes: Sizes) -> None:
-    """Compare the CPU of logging in and filing a return: twenty people at a time, each core full; connections are kept.
+    """Compare the CPU of logging in and filing a return: fifty people at a time, each core full; connections are kept.
 
-    nginx plays the estate: the replica would be the limit. Twenty FastHttpUsers begin anew without a pause. Of ours
-    more come than a core can serve, and who finds twenty there is turned away, which counts as part of the cost. What
-    one costs where they come at a leisurely rate, mostly alone, is told beside it.
+    nginx plays the estate: the replica would be the limit. FastHttpUsers begin anew without a pause. Of ours more come
+    than a core can serve, and who finds all places taken is turned away, which counts as part of the cost. What one
+    costs where few are there, or where they come at a leisurely rate, mostly alone, is told beside it.
     """
-    seconds = 2 * sizes.seconds
-    ours, theirs = [], []
+    what, seconds = "log in and file a return", 2 * sizes.seconds
     with nginx.estate(0) as server:
         environment = Environment(title="nginx", endpoints=endpoints(server.url), allow=["127.0.0.1"])
 
@@ -190,17 +192,25 @@ def journeys(bench: Bench, sizes: Sizes) -> None:
             return 1000 * done.cpu / max(1, done.summary.arrivals.completed)
 
         leisurely = sizes.filers_per_second
-        bench.tell(f"log in and file a return: Piekwacht, {leisurely:,.0f} a second", filing(leisurely), "ms CPU", 2)
-        for _ in range(sizes.rounds):
-            ours.append(filing(MORE_THAN_A_CORE * leisurely, max_in_flight=FILERS))
-            filed, cpu, failed = _locust_cost(_locust("fasthttp_journey.py", "Filer", server.url, FILERS, seconds))
-            theirs.append(1000 * cpu / filed)
-            if failed:
-                bench.skip("journey: FastHttpUser", f"{failed:.0f} requests failed")
-    bench.tell(f"log in and file a return, {FILERS} at a time: Piekwacht", statistics.median(ours), "ms CPU", 2)
-    bench.tell(f"log in and file a return, {FILERS} at a time: FastHttpUser", statistics.median(theirs), "ms CPU", 2)
-    ratio = statistics.median(other / mine for mine, other in zip(ours, theirs, strict=True))
-    bench.at_least("log in and file a return: FastHttpUser / Piekwacht", ratio, 8)
+        bench.tell(f"{what}: Piekwacht, {leisurely:,.0f} a second", filing(leisurely), "ms CPU", 2)
+
+        def compared(people: int, rounds: int) -> float:
+            """Tell what one return costs each side, and return the ratio."""
+            ours, theirs = [], []
+            for _ in range(rounds):
+                ours.append(filing(MORE_THAN_A_CORE * leisurely, max_in_flight=people))
+                filed, cpu, failed = _locust_cost(_locust("fasthttp_journey.py", "Filer", server.url, people, seconds))
+                theirs.append(1000 * cpu / filed)
+                if failed:
+                    bench.skip("journey: FastHttpUser", f"{failed:.0f} requests failed")
+            for name, costs in (("Piekwacht", ours), ("FastHttpUser", theirs)):
+                bench.tell(f"{what}, {people} at a time: {name}", statistics.median(costs), "ms CPU", 2)
+            return statistics.median(other / mine for mine, other in zip(ours, theirs, strict=True))
+
+        few = compared(FEW, max(1, sizes.rounds // 2))
+        bench.tell(f"{what}, {FEW} at a time: FastHttpUser / Piekwacht", few, "x", 2)
+        many = compared(CONNECTIONS, sizes.rounds)
+        bench.at_least(f"{what}, {CONNECTIONS} at a time: FastHttpUser / Piekwacht", many, 8)
 
 
 # --- HTTPS citizens
