@@ -13,7 +13,7 @@ import numpy as np
 
 from tests.children import child
 from tests.peers.phone import sounds
-from tests.peers.phone.sipp import free_udp_port, taken
+from tests.peers.phone.sipp import free_block, taken
 from tests.waiting import eventually
 
 _CONFIG = """
@@ -54,7 +54,8 @@ class Baresip:
 @contextmanager
 def running(program: str, folder: Path, *, codec: str = "PCMA/8000/1", seconds: float = 60.0) -> Iterator[Baresip]:
     """Start baresip, which answers every call and speaks for some seconds; it ends with the block."""
-    port, media = free_udp_port(), free_udp_port() // 2 * 2
+    port = free_block()  # of TLS is the one above it
+    media = port + 4
     _write_sound(folder / "sound.wav", seconds)
     config = _CONFIG.format(port=port, folder=folder, media=media, media_end=media + 40)
     (folder / "config").write_text(config)
