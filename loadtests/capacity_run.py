@@ -26,7 +26,7 @@ from loadtests.conductor import Conductor
 from loadtests.latencies import percentile
 from loadtests.plan import Plan
 from loadtests.results import Results
-from loadtests.run import SteadyConsole, check_trust, check_writable, conducting, follow, interruption
+from loadtests.run import SteadyConsole, check_trust, conducting, follow, interruption, room_for_report
 
 PROBE_CITIZENS = 5
 """Citizens of a probe, evenly spaced at the lowest rate."""
@@ -58,10 +58,9 @@ def explore(
     `out` cannot be written to, TLS files cannot be used, or generator processes do not start.
     """
     console = SteadyConsole(stderr=True)
-    check_writable(out)
     check_trust(environment)
     began, start = datetime.now(UTC), monotonic()
-    with conducting(settings.processes) as conductor:
+    with room_for_report(out), conducting(settings.processes) as conductor:
         session = Session(settings, environment, conductor, console)
         with interruption(session.interrupt):
             end = session.search()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,7 +30,7 @@ from loadtests.conductor import Conductor
 from loadtests.options import growth_factors
 from loadtests.plan import Plan, PlanError, make_plan
 from loadtests.report import write
-from loadtests.run import EXIT_CODES, RunError, check_trust
+from loadtests.run import EXIT_CODES, RunError, check_trust, room_for_report
 from loadtests.section import CrowdRunner, CrowdUser, Section, read
 
 __all__ = ["CrowdUser"]  # Locust looks for user classes in this module
@@ -85,8 +86,9 @@ def attach(environment: Environment, **_: Any) -> None:
         runner.__class__ = CrowdRunner  # Locust makes its runner before anyone is asked
         cast("CrowdRunner", runner).section = section
     if not isinstance(runner, WorkerRunner):
-        conductor = Conductor(environment, on_end=finish)
-        environment.events.test_start.add_listener(lambda **_: conductor.start(plan_of(environment)))
+        room = ExitStack()
+        conductor = Conductor(environment, on_end=lambda conductor: finish(conductor, room))
+        environment.events.test_start.add_listener(lambda **_: conductor.start(plan_of(environment, room)))
         environment.events.test_stopping.add_listener(lambda **_: cut_off(conductor))
         environment.events.quitting.add_listener(lambda **_: cut_off(conductor))
 
@@ -98,8 +100,11 @@ def cut_off(conductor: Conductor) -> None:
         conductor.ended.wait(STOPPING)
 
 
-def plan_of(environment: Environment) -> Plan:
-    """Make the plan from Locust's options; on bad input say what is wrong and quit, as `piekwacht load run` does."""
+def plan_of(environment: Environment, room: ExitStack) -> Plan:
+    """Make the plan from Locust's options and take `room` for its report.
+
+    On bad input say what is wrong and quit, as `piekwacht load run` does.
+    """
     options = environment.parsed_options
     assert options is not None
     try:
@@ -126,25 +131,27 @@ def plan_of(environment: Environment) -> Plan:
         check_enough(plan, read(plan))
         if not isinstance(environment.runner, MasterRunner):  # else the files are those of other machines
             check_trust(plan.environment)
+        room.enter_context(room_for_report(Path(options.out), plan.duration + plan.drain))
     except (ConfigError, PlanError, RunError) as error:
         print(error, file=sys.stderr, flush=True)  # nothing else will, before it is gone
         os._exit(Exit.USAGE)
     return plan
 
 
-def finish(conductor: Conductor) -> None:
-    """Write the report; end Locust's run too, if it was not Locust that ended it."""
+def finish(conductor: Conductor, room: ExitStack) -> None:
+    """Write the report, for which `room` was taken; end Locust's run too, if it was not Locust that ended it."""
     environment = conductor.environment
     options = environment.parsed_options
     assert options is not None
     assert environment.runner is not None
     summary = conductor.summary(shlex.join(["locust", *sys.argv[1:]]))
     environment.process_exit_code = EXIT_CODES[summary.outcome]
+    room.close()
     try:
         for path in write(summary, Path(options.out)):
             print(f"written: {path}")
     except OSError as error:
-        print(f"cannot write to {options.out}: {error.strerror or error}")
+        print(f"cannot write to {options.out}: {error.strerror or error}", file=sys.stderr)
         environment.process_exit_code = Exit.INVALID
     if conductor.interrupted:
         return

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from time import monotonic
@@ -44,6 +44,12 @@ COME_WITHIN = 300.0
 
 LOOK = 0.5
 """Seconds between updates of the progress."""
+
+ROOM = 4 << 20
+"""Bytes for the report of a short run; 31 seconds with every reason of failure at every step took 1.4 MB."""
+
+ROOM_PER_SECOND = 1 << 10
+"""Bytes more for each second; its row in the summary's timeline takes 600."""
 
 
 Hopeless = Callable[[Results, float], str | None]
@@ -85,11 +91,11 @@ def run(
     The first Ctrl-C ends the run early and keeps what was measured; a second one leaves at once. Raises `RunError`.
     """
     console = SteadyConsole(stderr=True)
-    check_writable(out)
     if bind is None:  # else the files are those of other machines
         check_trust(plan.environment)
     check_accounts(plan, processes)
     with (
+        room_for_report(out, plan.duration + plan.drain),
         conducting(processes, bind, console) as conductor,
         _exporter(conductor, plan, listen),
         interruption(conductor.stop),
@@ -111,7 +117,8 @@ def _written(summary: Summary, out: Path, console: Console) -> Summary:
     try:
         paths = write(summary, out)
     except OSError as error:
-        console.print(f"the report could not be written to {out}: {error.strerror or error}", style="bold red")
+        earlier = "; what is there is of an earlier run" if (out / "summary.json").exists() else ""
+        console.print(f"the report could not be written to {out}: {error.strerror}{earlier}", style="bold red")
         return summary.model_copy(
             update={"outcome": "invalid", "reasons": [*summary.reasons, f"no report in {out}: {error.strerror}"]}
         )
@@ -133,14 +140,20 @@ def follow(conductor: Conductor, plan: Plan, console: Console, hopeless: Hopeles
     return reason
 
 
-def check_writable(out: Path) -> None:
-    """Find out before the run, not after it, whether its report can be written."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=out):
-            pass
-    except OSError as error:
-        raise RunError(f"cannot write to {out}: {error.strerror or error}", Exit.USAGE) from None
+@contextmanager
+def room_for_report(out: Path, seconds: float = 0) -> Iterator[None]:
+    """Hold room in `out` for the report on so many seconds, until it is to be written: a disk may fill meanwhile.
+
+    Raises `RunError` where there is none: better before the run than after it.
+    """
+    with ExitStack() as held:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            file = held.enter_context(TemporaryFile(dir=out))
+            os.posix_fallocate(file.fileno(), 0, ROOM + round(seconds * ROOM_PER_SECOND))
+        except OSError as error:
+            raise RunError(f"cannot write to {out}: {error.strerror or error}", Exit.USAGE) from None
+        yield
 
 
 def check_trust(place: Place) -> None:

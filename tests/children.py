@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from config.children import die_with_parent
 from tests.waiting import LONG
 
@@ -42,3 +44,11 @@ def child(command: Sequence[str], core: int | None = None, **options: Any) -> It
         for stream in (process.stdin, process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
+
+
+def in_namespace(mount: str) -> tuple[str, ...]:
+    """Return the prefix of a command that is to see what the shell's `mount` mounts, and nobody else; or skip."""
+    prefix = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", f'{mount} && exec "$@"', "sh")
+    if subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no namespace with its own mounts can be made here")
+    return prefix

@@ -79,7 +79,7 @@ def replay(
             seconds or chosen.length,
             lambda text: console.print(text, highlight=False, soft_wrap=True),
         )
-    found = _written(chosen, configuration, chronicle, out)
+        found = _written(chosen, configuration, chronicle, out)
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found], indent=2))
     for each in found:

@@ -9,14 +9,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from loadtests.summary import Summary
+from tests.children import in_namespace
 from tests.conftest import ROOT
 from tests.crowd import Talk, answering, listening, say
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +38,7 @@ PAGE = say(b"Belastingdienst: Storingen")
 
 @pytest.fixture
 def visit(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
-    """Start `load run` against a target, with limits (of `prlimit`) on its resources; its report goes to `out`."""
+    """Start `load run` against a target, behind a `prefix` (limits, a disk of its own); its report goes to `out`."""
     folder = tmp_path / "config"
     for part in ("campaigns", "environments"):
         (folder / part).mkdir(parents=True)
@@ -43,10 +46,9 @@ def visit(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
     (folder / "campaigns/visits.yaml").write_text(CAMPAIGN)
     local = (ROOT / "config/environments/local.yaml").read_text()
 
-    def start(url: str, end: str, *options: str, limit: str = "") -> subprocess.Popen[str]:
+    def start(url: str, end: str, *options: str, prefix: Sequence[str] = ()) -> subprocess.Popen[str]:
         (folder / "environments/here.yaml").write_text(local.replace("http://127.0.0.1:8600", url))
-        arguments = ["prlimit", limit] if limit else []
-        arguments += [sys.executable, "-m", "piekwacht", "load", "run", "visits", "--config", str(folder)]
+        arguments = [*prefix, sys.executable, "-m", "piekwacht", "load", "run", "visits", "--config", str(folder)]
         arguments += ["--env", "here", "--from", "09:00", "--to", end, "--out", str(tmp_path / "out"), *options]
         # It must not compile for others: within a limit of file sizes Python leaves half a module in its cache.
         environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
@@ -69,18 +71,56 @@ def ended(process: subprocess.Popen[str]) -> Iterator[tuple[str, str]]:
             process.communicate()
 
 
-def test_a_disk_that_is_full_costs_the_report_and_not_the_results(visit, tmp_path):
-    """What was measured is printed, the missing report is named, nothing half-written stays: exit code 3."""
+def test_a_disk_that_is_full_is_told_before_the_run(visit, tmp_path):
     with listening(answering(PAGE)) as target:
-        run = visit(target.url, "09:00:01", "--think", "0", limit="--fsize=16384")
+        run = visit(target.url, "09:00:01", prefix=("prlimit", "--fsize=16384"))
+        with ended(run) as (_, complained):
+            assert run.returncode == 2, complained
+        assert target.requests == []
+    assert complained == f"cannot write to {tmp_path / 'out'}: File too large "
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_disk_that_fills_during_the_run_does_not_cost_the_report(visit, tmp_path):
+    """Somebody else takes all that is left of a small disk; the report has the room that was taken for it."""
+    out, full, kept = (tmp_path / name for name in ("out", "full", "kept"))
+    out.mkdir()
+    disk = in_namespace(f"mount -t tmpfs -o size=6m tmpfs '{out}'")
+    script = f"""
+        (until [ -e '{tmp_path}/fill' ]; do sleep 0.1; done
+        head -c 9m /dev/zero >'{out}/theirs'; echo >'{full}') &
+        "$@"; code=$?
+        cp -r '{out}' '{kept}'
+        exit $code
+    """
+    with listening(answering(PAGE)) as target:
+        run = visit(target.url, "09:00:06", "--think", "0", prefix=(*disk, "sh", "-c", script, "sh"))
+        under_way(target.requests)
+        (tmp_path / "fill").touch()
+        assert eventually(full.exists)
+        with ended(run) as (printed, complained):
+            assert run.returncode == 0, complained + printed
+    names = sorted(path.name for path in kept.iterdir())
+    assert names == ["junit.xml", "report.html", "summary.json", "summary.md", "theirs"]
+    summary = Summary.model_validate_json((kept / "summary.json").read_text())
+    assert summary.arrivals.completed == summary.arrivals.due > 250
+
+
+def test_a_report_that_cannot_be_written_costs_no_results(visit, tmp_path):
+    """What was measured is printed, the missing report is named, nothing half-written stays: exit code 3."""
+    (tmp_path / "out/report.html").mkdir(parents=True)
+    (tmp_path / "out/summary.json").write_text("of yesterday")
+    with listening(answering(PAGE)) as target:
+        run = visit(target.url, "09:00:01", "--think", "0")
         with ended(run) as (printed, complained):
             assert run.returncode == 3, complained
     assert "the report could not be written to" in complained
-    assert "File too large" in complained
+    assert "not a regular file; what is there is of an earlier run" in complained
     assert "INVALID" in printed
     assert "no report in" in printed
     assert re.search(r"scheduled started dropped completed failed", printed)
-    assert list((tmp_path / "out").iterdir()) == []
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["report.html", "summary.json"]
+    assert (tmp_path / "out/summary.json").read_text() == "of yesterday"
 
 
 def test_want_of_descriptors_is_named(visit, tmp_path):
@@ -93,7 +133,7 @@ def test_want_of_descriptors_is_named(visit, tmp_path):
             it.send(PAGE)
 
     with listening(slow) as target:
-        run = visit(target.url, "09:00:01", "--think", "0", limit="--nofile=230")
+        run = visit(target.url, "09:00:01", "--think", "0", prefix=("prlimit", "--nofile=230"))
         with ended(run) as (printed, complained):
             assert run.returncode == 3, complained
     arrivals = json.loads((tmp_path / "out/summary.json").read_text())["arrivals"]
@@ -120,7 +160,7 @@ def test_a_tls_file_that_cannot_be_used_is_named_before_the_run(tmp_path, comman
     )  # fmt: skip
     assert done.returncode == 2, done.stdout + done.stderr
     assert done.stderr == f"{folder / 'no.pem'}: No such file or directory\n"
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 def under_way(target_requests: list[bytes]) -> None:

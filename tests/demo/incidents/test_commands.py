@@ -12,7 +12,8 @@ from typer.testing import CliRunner, Result
 
 from demo import commands
 from demo.incidents import replay
-from demo.incidents.script import names
+from demo.incidents.chronicle import Chronicle, Happened
+from demo.incidents.script import Script, names
 from demo.processes import ChildFailedError
 from piekwacht import app
 from tests.conftest import ROOT
@@ -71,3 +72,22 @@ def test_what_ends_a_replay_is_one_line(
     monkeypatch.setattr(replay, "replay", broken)
     done = incident("replay", names()[0], "--out", tmp_path / "out")
     assert (done.exit_code, done.stderr) == (code, f"{said}\n")
+
+
+def test_a_post_mortem_that_cannot_be_written_is_one_line(
+    incident: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full, or in the way stands something else."""
+
+    def unnoticed(chosen: Script, *_: object) -> Chronicle:
+        every = dict.fromkeys([*(each.probe for each in chosen.expect), *chosen.untouched], 2.0)
+        times = chosen.timetable(every, chosen.length)
+        happened = [Happened(times.second(each.at), each.says, each.on or "", each.off or "") for each in chosen.course]
+        return Chronicle(times, every, happened, [])
+
+    page = tmp_path / "post-mortem.html"
+    page.mkdir()
+    monkeypatch.setattr(replay, "replay", unnoticed)
+    done = incident("replay", names()[0], "--out", tmp_path)
+    assert (done.exit_code, done.stderr) == (1, f"It cannot go on: [Errno 21] not a regular file: '{page}'\n")
+    assert list(tmp_path.iterdir()) == [page]

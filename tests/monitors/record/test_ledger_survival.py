@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from monitors.record.ledger import Ledger
+from tests.children import in_namespace
 from tests.monitors.records import START, run, schedule, slot
 from tests.waiting import LONG
 
@@ -25,14 +26,6 @@ def survive(what: str, folder: Path, count: int, *prefix: str) -> str:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=4 * LONG)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def in_namespace(folder: Path, mount: str) -> tuple[str, ...]:
-    """Return the prefix of a command that is to see `mount` on a folder of its own, or skip."""
-    prefix = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", f'{mount} && exec "$@"', "sh")
-    if subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("no namespace with its own mounts can be made here")
-    return prefix
 
 
 def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
@@ -56,7 +49,7 @@ def test_a_limit_on_the_size_of_files_loses_nothing(tmp_path: Path) -> None:
 
 def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     """The same on a file system of a megabyte."""
-    prefix = in_namespace(tmp_path, f"mount -t tmpfs -o size=4m tmpfs '{tmp_path}'")
+    prefix = in_namespace(f"mount -t tmpfs -o size=4m tmpfs '{tmp_path}'")
     assert "3 times full (database or disk is full)" in survive("full", tmp_path, 3, *prefix)
 
 
@@ -86,7 +79,7 @@ def test_a_ledger_that_cannot_be_written_is_refused_at_once(tmp_path: Path, what
         ledger.record([run(slot(0)), run(slot(1))])
     before = path.read_bytes()
     place = tmp_path if what == "folder" else path
-    prefix = in_namespace(tmp_path, f"mount --bind '{place}' '{place}' && mount -o remount,ro,bind '{place}'")
+    prefix = in_namespace(f"mount --bind '{place}' '{place}' && mount -o remount,ro,bind '{place}'")
     command = [*prefix, sys.executable, "-c", OPEN, str(path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=LONG)
     lines = done.stdout.splitlines()
