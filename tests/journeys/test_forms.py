@@ -35,3 +35,11 @@ PAGE = """
 def test_the_fields_of_a_form_are_what_a_browser_would_send(page: str, name: str, fields: dict[str, str]) -> None:
     """Hidden and filled fields and chosen boxes; no buttons, no files, nothing disabled, nothing outside."""
     assert form_of(Response(200, (), page.encode()), name) == fields
+
+
+@pytest.mark.parametrize("end", ["", ">", '">'])
+@pytest.mark.parametrize("piece", ["<!--", "<![", "<!", "<a ", '<a b="', "<a b=c ", "<", "</", "</a ", "<?", "&"])
+def test_a_page_of_garbage_is_read_in_no_time(piece, end):
+    """Were each piece read to the end of the page, this would take minutes."""
+    page = Response(200, (), f'<form><input name="open" value="1">{piece * 200_000}{end}'.encode())
+    assert form_of(page) == {"open": "1"}

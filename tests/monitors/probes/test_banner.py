@@ -41,6 +41,11 @@ def local(text: str) -> datetime:
         ('<![x]><p role="alert">Er is<![nonsense[ > een storing.</p>', "Er is een storing."),
         ('<![if old><p role="alert">Er is een storing.</p>', "Er is een storing."),
         ("<![nonsense[<p>Welkom</p>", None),
+        ('<![CDATA[ x > <p role="alert">Er is een storing.</p>', "Er is een storing."),
+        ('<!--><p role="alert">Er is een storing.</p>', "Er is een storing."),
+        ('<!---><p role="alert">Er is een storing.</p>', "Er is een storing."),
+        ('<!-- oud --!><p role="alert">Er is een storing.</p>', "Er is een storing."),
+        ('<!-- <p role="alert">Er was een storing.</p> --><p>Welkom</p>', None),
     ],
 )
 def test_the_notice_is_the_marked_element_that_people_see(page: str, notice: str | None) -> None:
