@@ -15,6 +15,7 @@ def request_callback(citizen: Citizen) -> Journey:
     """Read the home page; if it has the form, fill it in and see the reference. Without the form there is no more."""
     home = yield from fetch("home", "website", "/", contains="Belastingdienst")
     form = form_of(home, _FORM)
+    del home  # many think at the same time
     if not form:
         return
     yield Think(citizen.random.uniform(20, 90))

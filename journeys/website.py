@@ -18,9 +18,10 @@ _NOTICE = b'role="alert"'
 def visit_website(citizen: Citizen) -> Journey:
     """Open the home page and the disruptions page; a watchful citizen fails when a disruption is announced."""
     home = yield from fetch("home", "website", "/", contains="Belastingdienst")
+    notice = _NOTICE if _NOTICE in home.body else b""
+    del home  # many read at the same time
     yield Think(citizen.random.uniform(2, 20))
-    notice = "" if _NOTICE not in home.body else _NOTICE.decode()
-    yield from fetch("disruptions", "website", "/storingen", contains=notice or "Storingen")
+    yield from fetch("disruptions", "website", "/storingen", contains=notice.decode() or "Storingen")
     if citizen.watchful and notice:
         raise JourneyFailed(Reason.DISRUPTION_ANNOUNCED, "home", "the notice is on the disruptions page too")
 

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -37,7 +36,7 @@ PAGE = say(b"Belastingdienst: Storingen")
 
 
 @pytest.fixture
-def visit(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+def visit(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start `load run` against a target, behind a `prefix` (limits, a disk of its own); its report goes to `out`."""
     folder = tmp_path / "config"
     for part in ("campaigns", "environments"):
@@ -45,6 +44,7 @@ def visit(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
     (folder / "estate").symlink_to(ROOT / "config/estate")
     (folder / "campaigns/visits.yaml").write_text(CAMPAIGN)
     local = (ROOT / "config/environments/local.yaml").read_text()
+    started = list[subprocess.Popen[str]]()
 
     def start(url: str, end: str, *options: str, prefix: Sequence[str] = ()) -> subprocess.Popen[str]:
         (folder / "environments/here.yaml").write_text(local.replace("http://127.0.0.1:8600", url))
@@ -52,30 +52,30 @@ def visit(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
         arguments += ["--env", "here", "--from", "09:00", "--to", end, "--out", str(tmp_path / "out"), *options]
         # It must not compile for others: within a limit of file sizes Python leaves half a module in its cache.
         environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-        return subprocess.Popen(
+        process = subprocess.Popen(
             arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
         )
+        started.append(process)
+        return process
 
-    return start
-
-
-@contextmanager
-def ended(process: subprocess.Popen[str]) -> Iterator[tuple[str, str]]:
-    """Give what a process says, in one line each, when it has ended; end it, should it not."""
-    try:
-        said = process.communicate(timeout=60)
-        yield re.sub(r"[\s│•]+", " ", said[0]), re.sub(r"\s+", " ", said[1])
-    finally:
-        if process.poll() is None:
+    yield start
+    for process in started:
+        if process.poll() is None:  # a test has failed
             process.kill()
             process.communicate()
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Return what a process says, in one line each, when it has ended."""
+    said = process.communicate(timeout=60)
+    return re.sub(r"[\s│•]+", " ", said[0]), re.sub(r"\s+", " ", said[1])
 
 
 def test_a_disk_that_is_full_is_told_before_the_run(visit, tmp_path):
     with listening(answering(PAGE)) as target:
         run = visit(target.url, "09:00:01", prefix=("prlimit", "--fsize=16384"))
-        with ended(run) as (_, complained):
-            assert run.returncode == 2, complained
+        _, complained = ended(run)
+        assert run.returncode == 2, complained
         assert target.requests == []
     assert complained == f"cannot write to {tmp_path / 'out'}: File too large "
     assert list((tmp_path / "out").iterdir()) == []
@@ -87,7 +87,7 @@ def test_a_disk_that_fills_during_the_run_does_not_cost_the_report(visit, tmp_pa
     out.mkdir()
     disk = in_namespace(f"mount -t tmpfs -o size=6m tmpfs '{out}'")
     script = f"""
-        (until [ -e '{tmp_path}/fill' ]; do sleep 0.1; done
+        (until [ -e '{tmp_path}/fill' ] || ! kill -0 $$; do sleep 0.1; done
         head -c 9m /dev/zero >'{out}/theirs'; echo >'{full}') &
         "$@"; code=$?
         cp -r '{out}' '{kept}'
@@ -98,8 +98,8 @@ def test_a_disk_that_fills_during_the_run_does_not_cost_the_report(visit, tmp_pa
         under_way(target.requests)
         (tmp_path / "fill").touch()
         assert eventually(full.exists)
-        with ended(run) as (printed, complained):
-            assert run.returncode == 0, complained + printed
+        printed, complained = ended(run)
+        assert run.returncode == 0, complained + printed
     names = sorted(path.name for path in kept.iterdir())
     assert names == ["junit.xml", "report.html", "summary.json", "summary.md", "theirs"]
     summary = Summary.model_validate_json((kept / "summary.json").read_text())
@@ -112,8 +112,8 @@ def test_a_report_that_cannot_be_written_costs_no_results(visit, tmp_path):
     (tmp_path / "out/summary.json").write_text("of yesterday")
     with listening(answering(PAGE)) as target:
         run = visit(target.url, "09:00:01", "--think", "0")
-        with ended(run) as (printed, complained):
-            assert run.returncode == 3, complained
+        printed, complained = ended(run)
+        assert run.returncode == 3, complained
     assert "the report could not be written to" in complained
     assert "not a regular file; what is there is of an earlier run" in complained
     assert "INVALID" in printed
@@ -134,8 +134,8 @@ def test_want_of_descriptors_is_named(visit, tmp_path):
 
     with listening(slow) as target:
         run = visit(target.url, "09:00:01", "--think", "0", prefix=("prlimit", "--nofile=230"))
-        with ended(run) as (printed, complained):
-            assert run.returncode == 3, complained
+        printed, complained = ended(run)
+        assert run.returncode == 3, complained
     arrivals = json.loads((tmp_path / "out/summary.json").read_text())["arrivals"]
     assert arrivals["aborted"] > 0
     assert f"ran out of descriptors, ports or memory for {arrivals['aborted']} journeys" in printed
@@ -177,8 +177,8 @@ def test_sigterm_keeps_the_report(visit, tmp_path):
         run = visit(target.url, "09:10")
         under_way(target.requests)
         run.send_signal(signal.SIGTERM)
-        with ended(run) as (printed, complained):
-            assert run.returncode == 3, complained
+        printed, complained = ended(run)
+        assert run.returncode == 3, complained
     arrivals = json.loads((tmp_path / "out/summary.json").read_text())["arrivals"]
     assert arrivals["scheduled"] == arrivals["due"] + arrivals["not_due"]
     parts = ("dropped", "completed", "failed", "aborted", "unfinished", "lost")
@@ -193,7 +193,7 @@ def test_whoever_asks_twice_need_not_wait(visit, tmp_path):
         under_way(target.requests)
         run.send_signal(signal.SIGINT)
         run.send_signal(signal.SIGTERM)  # another one: two of a kind could arrive as one
-        with ended(run) as (_, complained):
-            assert run.returncode == 3, complained
+        _, complained = ended(run)
+        assert run.returncode == 3, complained
     assert "Traceback" not in complained
     assert list((tmp_path / "out").iterdir()) == []
