@@ -25,7 +25,7 @@ from config.commands import ConfigOption, JsonOption
 app = typer.Typer(
     help="Piekwacht: load testing and synthetic monitoring for the people who keep a tax administration reachable.",
     epilog="Exit code: 0 yes, 1 no, 2 wrong use or unusable input (nothing was done), "
-    "3 the measurement itself is invalid, 130 Ctrl-C before the work began. The help of each command says more.",
+    "3 the measurement itself is invalid, 130 Ctrl-C with nothing to keep. The help of each command says more.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
