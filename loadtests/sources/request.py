@@ -37,7 +37,7 @@ Time = Annotated[str, AfterValidator(_time)]
 def _regex(text: str) -> re.Pattern[bytes]:
     try:
         return re.compile(text.encode())
-    except (re.error, UnicodeEncodeError, OverflowError) as error:  # the last of x{9999999999}
+    except (re.error, UnicodeEncodeError, OverflowError, RecursionError) as error:  # x{9999999999}, ((((…
         raise expected(f"a regular expression ({error})") from None
 
 

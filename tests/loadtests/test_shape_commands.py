@@ -196,6 +196,7 @@ def test_an_import_is_smooth_if_asked_and_says_what_it_did(tmp_path):
         ),
         (["--access-log", "a", "--path-regex", "(?u)x"], ["expected a regular expression (bad inline flags"]),
         (["--access-log", "a", "--path-regex", "x{9999999999}"], ["expected a regular expression (the repetition"]),
+        (["--access-log", "a", "--path-regex", "(" * 3000 + ")" * 3000], ["expected a regular expression (maximum"]),
         (["--access-log", "a", "--path-regex", "\udcff"], ['found "\\udcff", expected a regular expression (']),
     ],
 )
