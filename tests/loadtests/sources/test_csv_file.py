@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -15,6 +13,7 @@ from hypothesis import strategies as st
 
 from loadtests.sources.counted import SourceError
 from loadtests.sources.csv_file import read_csv
+from tests.loadtests.piped import piped
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 MARCH = 1_772_319_600.0  # 2026-03-01T00:00:00+01:00
@@ -111,11 +110,11 @@ def test_what_is_wrong_is_told_with_its_line(tmp_path, content, says):
 
 def test_bytes_that_are_not_utf_8_are_found_in_what_can_be_read_only_once():
     """A pipe, such as the shell's <(zcat counts.csv.gz): the line is known far into it too."""
-    there, here = os.pipe()
-    with os.fdopen(here, "wb") as stream:
-        stream.write(b"time,count\n" + b"# many\n" * 5000 + b"\xe9\n")
-    with pytest.raises(SourceError, match=r":5002: found bytes that are not UTF-8"), os.fdopen(there):
-        read_csv(Path(f"/dev/fd/{there}"), AMSTERDAM)
+    with (
+        piped(b"time,count\n" + b"# many\n" * 5000 + b"\xe9\n") as path,
+        pytest.raises(SourceError, match=r":5002: found bytes that are not UTF-8"),
+    ):
+        read_csv(path, AMSTERDAM)
 
 
 def test_a_local_time_needs_a_zone(tmp_path):
