@@ -184,8 +184,7 @@ class _Log:
     def _blocks(self) -> Iterator[list[bytes]]:
         """Yield the lines of the file, without their ends, a block at a time."""
         with self._path.open("rb") as raw:
-            size, packed = self._path.stat().st_size, raw.read(2) == b"\x1f\x8b"
-            raw.seek(0)
+            size, packed = self._path.stat().st_size, raw.peek(2)[:2] == b"\x1f\x8b"  # a pipe cannot go back
             stream: BufferedReader | gzip.GzipFile = gzip.GzipFile(fileobj=raw) if packed else raw
             rest = b""
             while block := stream.read1(BLOCK):  # `read` would lose what stands before the end of half a file

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from loadtests.sources.access_log import BLOCK, read_logs
 from loadtests.sources.counted import SourceError
+from tests.loadtests.piped import piped
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 MARCH = 1_772_319_600.0  # 2026-03-01T00:00:00+01:00
@@ -74,6 +75,14 @@ def test_logs_that_were_rotated_are_one(tmp_path):
     found = read_logs([newer, older])
     assert found.counts.tolist() == [2, 1]
     assert found.origin == "access log access.log, access.log.1.gz, 3 lines"
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_log_is_read_from_what_can_be_read_only_once(packed):
+    """A pipe, such as the shell's <(ssh server cat access.log.gz)."""
+    content = "".join(f"{common(second)}\n" for second in range(5000)).encode()
+    with piped(gzip.compress(content, mtime=0) if packed else content) as path:
+        assert read_logs([path]).counts.sum() == 5000
 
 
 def test_only_the_paths_that_are_asked_for_count(tmp_path):
