@@ -44,7 +44,11 @@ class LocalClock:
             raise ValueError(f"the time {text[:40]!r}", f"a time that the clock shows in {self._zone.key}")
         if first < second and before == NEVER:
             return self._begin(text, first, second)
-        return first if first > before - self._late else second
+        if first > before - self._late:
+            return first
+        if first < second and not self._late:  # in order, the clock went back only here
+            self.doubt = ""
+        return second
 
     def _begin(self, text: str, first: float, second: float) -> float:
         """Return the one of two moments at which the file begins."""

@@ -60,6 +60,9 @@ def test_local_times_of_a_repeated_hour_follow_each_other(tmp_path):
     assert found.remarks == ()
     hours = read(tmp_path, "\n".join(["time,count", *(f"2026-10-25T0{hour}:00,1" for hour in (1, 2, 2, 3))]))
     assert np.diff(hours.edges).tolist() == [3600] * 4
+    later = read(tmp_path, "\n".join(["time,count", *(f"2026-10-25T0{hour}:00,1" for hour in (2, 2, 3))]))
+    assert np.diff(later.edges).tolist() == [3600] * 3
+    assert later.remarks == ()  # what follows tells
     found = read(tmp_path, "\n".join(["start,seconds,count", "2026-10-25T02:30,1800,1", "2026-10-25T03:00,1800,1"]))
     assert found.edges[0] == datetime(2026, 10, 25, 2, 30, tzinfo=AMSTERDAM).timestamp()
     told = "begins at 2026-10-25T02:30, which the clock shows twice: taken for the first, as nothing before it tells"
