@@ -21,7 +21,7 @@ import numpy as np
 
 from config.recording import MAX_PROBLEMS, MAX_SLOTS, from_unix, unix
 from loadtests.shapes import Floats
-from loadtests.sources.clock import NEVER, LocalClock
+from loadtests.sources.clock import LogClock
 from loadtests.sources.counted import Counted, Progress, SourceError, silences
 
 Format = Literal["auto", "common", "combined", "jsonl"]
@@ -38,10 +38,6 @@ TOLERATED = 0.001
 
 MILLISECONDS = 1e11
 """Unix times above this are in milliseconds: as seconds they would lie after the year 5000."""
-
-LATE = 300.0
-"""Seconds by which a line may be earlier than the one before it: it may bear the time of a request and is written after
-the answer, for which servers seldom wait longer. A log so silent that this hides an hour between two lines has few."""
 
 _STAMP = rb"\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\]"
 _QUOTED = rb'"([^"\\]*(?:\\.[^"\\]*)*)"'
@@ -70,10 +66,11 @@ def read_logs(
     `zone` is that of times without an offset. Raises `SourceError` with every problem of every log.
     """
     tally = _Tally(step, pattern)
+    clock = LogClock(zone)
     problems: list[str] = []
     for path in paths:
         try:
-            _Log(path, form, zone, tally, progress).read()
+            _Log(path, form, clock, tally, progress).read()
         except SourceError as error:
             problems += error.problems
     if not problems and not tally.slots:
@@ -91,14 +88,12 @@ class _Tally:
         self.step = step
         self.slots: dict[int, int] = {}
         self.lines = 0
-        self.last = NEVER
         self.remarks: list[str] = []
         self.wanted = pattern.pattern.decode() if pattern else ""
         self._pattern = pattern
 
     def add(self, moment: float, path: bytes) -> None:
         """Count one line."""
-        self.last = moment
         if self._pattern is None or self._pattern.search(path):
             slot = int(moment // self.step)
             self.slots[slot] = self.slots.get(slot, 0) + 1
@@ -123,10 +118,10 @@ class _Tally:
 class _Log:
     """One file on its way into the tally."""
 
-    def __init__(self, path: Path, form: Format, zone: ZoneInfo | None, tally: _Tally, progress: Progress) -> None:
+    def __init__(self, path: Path, form: Format, clock: LogClock, tally: _Tally, progress: Progress) -> None:
         self._path = path
         self._form = form
-        self._clock = LocalClock(zone, late=LATE, earlier=tally.last)
+        self._clock = clock
         self._tally = tally
         self._progress = progress
         self._entry: Callable[[bytes], Entry] | None = None
@@ -136,6 +131,7 @@ class _Log:
 
     def read(self) -> None:
         """Count every line. Raises `SourceError`."""
+        self._clock.begin()
         try:
             for lines in self._blocks():
                 self._take(lines)
@@ -150,8 +146,7 @@ class _Log:
         if self._broken:
             remark = f"{self._broken:,} broken lines left out, the first: {self._examples[0]}"
             self._tally.remarks.append(remark)
-        if self._clock.doubt:
-            self._tally.remarks.append(f"{self._path} {self._clock.doubt}")
+        self._tally.remarks += [f"{self._path} {doubt}" for doubt in self._clock.doubts()]
 
     def _take(self, lines: list[bytes]) -> None:
         entry = self._entry = self._entry or self._reader(lines[0])
@@ -231,13 +226,12 @@ def clf_time(stamp: bytes) -> float:
 
 
 class _JsonReader:
-    """Reads lines of JSON; remembers when the last one was, and under which names it had its time and its path."""
+    """Reads lines of JSON; remembers under which names the last one had its time and its path."""
 
-    def __init__(self, clock: LocalClock) -> None:
+    def __init__(self, clock: LogClock) -> None:
         self._clock = clock
         self._time = TIME_KEYS[0]
         self._path = PATH_KEYS[0]
-        self._moment = NEVER
 
     def __call__(self, line: bytes) -> Entry:
         """Return one line's time and path. Raises `ValueError`."""
@@ -257,14 +251,13 @@ class _JsonReader:
         path = data.get(self._path, "")
         if isinstance(path, dict):  # Caddy's request, an object with all that was asked
             path = path.get("uri", "")
-        self._moment = json_time(value, self._clock, self._moment)
-        return self._moment, str(path).encode("utf-8", "replace")
+        return json_time(value, self._clock), str(path).encode("utf-8", "replace")
 
 
-def json_time(value: Any, clock: LocalClock, before: float) -> float:
+def json_time(value: Any, clock: LogClock) -> float:
     """Return Unix seconds for a number (seconds or milliseconds) or a text (ISO 8601, or as in the common format).
 
-    `before` are those of the line before. Raises `ValueError`.
+    Raises `ValueError`.
     """
     if isinstance(value, str) and "T" not in value and _NUMBER.fullmatch(value):
         value = float(value)
@@ -276,4 +269,4 @@ def json_time(value: Any, clock: LocalClock, before: float) -> float:
         raise ValueError("a time that is neither a number nor a text")  # noqa: TRY004 (as above)
     if "/" in value and _CLF_TIME.fullmatch(value):
         return clf_time(value.encode())
-    return clock.read(value, before)
+    return clock.read(value)

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from config.recording import LONGEST, MAX_PROBLEMS, Row, from_unix, number
 from config.shapes import MOST
-from loadtests.sources.clock import NEVER, LocalClock
+from loadtests.sources.clock import NEVER, RowClock
 from loadtests.sources.counted import Counted, SourceError, joined
 
 TIMES, COUNTS = {"time", "start", "timestamp"}, {"count", "value"}
@@ -33,7 +33,7 @@ _NOT_UTF_8 = re.compile("[\udc80-\udcff]")
 
 def read_csv(path: Path, zone: ZoneInfo | None) -> Counted:
     """Read a file. Raises `SourceError` with every problem (the first `MAX_PROBLEMS`) and its line."""
-    clock = LocalClock(zone)
+    clock = RowClock(zone)
     try:
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
             rows = _Reader(path, clock).read(stream)
@@ -47,7 +47,7 @@ def read_csv(path: Path, zone: ZoneInfo | None) -> Counted:
 class _Reader:
     """Reads rows and gathers what is wrong with them."""
 
-    def __init__(self, path: Path, clock: LocalClock) -> None:
+    def __init__(self, path: Path, clock: RowClock) -> None:
         self._path = path
         self._clock = clock
         self._problems: list[str] = []

@@ -132,32 +132,49 @@ def test_the_hour_that_comes_twice_is_told_apart_by_what_stands_before(tmp_path,
 AUTUMN = datetime(2026, 10, 25, 2, tzinfo=AMSTERDAM).timestamp()  # 02:00 for the first time
 
 
+def shown(minutes: float) -> str:
+    """Return what the clock shows so many minutes after it shows 02:00 for the first time."""
+    return f"{datetime.fromtimestamp(AUTUMN + 60 * minutes, AMSTERDAM):%Y-%m-%dT%H:%M:%S}"
+
+
+FIRST, SECOND = ("begins at {}, which the clock shows twice: taken for the " + which for which in ("first", "second"))
+FEW = "has {} lines in the hour that the clock shows twice that come late or after a silence, such as {}: {} taken for "
+
+
 @pytest.mark.parametrize(
-    ("logs", "taken", "says"),
+    ("logs", "says"),
     [
-        ([range(-30, 150, 35)], None, ""),  # silent for long
-        ([[-1, 20, 55, 52, 58, 62, 59, 63, 90, 119, 116, 121, 118]], None, ""),  # late
-        ([range(-5, 30), range(30, 130)], None, ""),
-        ([range(-5, 58), range(61, 130)], None, "taken for the second, as the log before it ends after the first"),
-        ([range(-5, 65), range(65, 130)], None, "taken for the second, as the log before it ends after the first"),
-        ([range(10, 130)], None, "taken for the first, as nothing before it tells"),
-        ([range(70, 130)], [*range(10, 60), *range(120, 130)], "taken for the first, as nothing before it tells"),
-        ([range(130, 140), range(10, 130)], None, "taken for the first, as nothing before it tells"),
+        ([range(-5, 130)], ""),
+        ([[*range(-5, 30), 15, *range(30, 130)]], (FEW + "the first, 0 for the second").format(1, shown(15), 1)),
+        ([range(-30, 150, 35)], (FEW + "the first, 2 for the second").format(4, shown(5), 2)),  # silent for long
+        ([range(-45, 160, 50)], (FEW + "the first, 1 for the second").format(3, shown(5), 2)),
+        ([range(200, 210), range(-30, 150, 35)], (FEW + "the first, 2 for the second").format(4, shown(5), 2)),
+        ([range(-5, 30), range(30, 130)], ""),
+        ([range(-5, 30), [], range(30, 130)], ""),
+        ([range(-5, 30), [20, *range(30, 130)]], FIRST.format(shown(20)) + ", as the log before it ends at {}"),
+        ([range(-5, 30), range(50, 130)], FIRST.format(shown(50)) + ", as the log before it ends at {}"),
+        ([range(-10_080, -10_070), range(10, 130)], FIRST.format(shown(10)) + ", as the log before it ends at {}"),
+        ([range(-5, 58), range(61, 130)], SECOND.format(shown(61)) + ", as the log before it ends at {}"),
+        ([range(-5, 65), range(65, 130)], SECOND.format(shown(65)) + ", as the log before it ends at {}"),
+        ([[*range(-5, 65), -3], range(65, 130)], SECOND.format(shown(65)) + ", as the log before it ends at {}"),
+        ([range(-5, 90), [80, *range(90, 130)]], SECOND.format(shown(80)) + ", as the log before it ends at {}"),
+        ([range(10, 130)], FIRST.format(shown(10)) + ", as nothing before it tells"),
+        ([range(130, 140), range(10, 130)], FIRST.format(shown(10)) + ", as nothing before it tells"),
     ],
 )
-def test_the_hour_that_comes_twice_follows_what_stands_before(tmp_path, logs, taken, says):
+def test_the_hour_that_comes_twice_follows_what_stands_before(tmp_path, logs, says):
     """Minutes after two at which lines came, in logs one after the other; what can be otherwise is told."""
     paths = []
     for number, minutes in enumerate(logs):
-        clock = [datetime.fromtimestamp(AUTUMN + 60 * minute, AMSTERDAM) for minute in minutes]
-        lines = [json.dumps({"time": f"{at:%Y-%m-%dT%H:%M:%S}"}) for at in clock]
+        lines = [json.dumps({"time": shown(minute)}) for minute in minutes]
         paths.append(write(tmp_path, *lines, name=f"{number}.log"))
     found = read_logs(paths, zone=AMSTERDAM)
-    minutes = (found.edges[:-1][found.counts > 0] - AUTUMN) / 60
-    assert minutes.tolist() == sorted(taken or [minute for log in logs for minute in log])
-    first = datetime.fromtimestamp(AUTUMN + 60 * logs[-1][0], AMSTERDAM)
-    told = f"{paths[-1]} begins at {first:%Y-%m-%dT%H:%M:%S}, which the clock shows twice: {says}"
-    assert found.remarks == ((told,) if says else ())
+    expected = [minute for log in logs for minute in log]
+    assert np.repeat((found.edges[:-1] - AUTUMN) / 60, np.nan_to_num(found.counts).astype(int)).tolist() == sorted(
+        expected
+    )
+    before = datetime.fromtimestamp(AUTUMN + 60 * max(logs[0]), AMSTERDAM).isoformat()
+    assert found.remarks == ((f"{paths[-1]} {says.format(before)}",) if says else ())
 
 
 def test_a_time_that_the_clock_skips_is_none(tmp_path):
