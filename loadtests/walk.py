@@ -40,6 +40,7 @@ from journeys import (
     Say,
     Think,
     Wait,
+    core,
 )
 from journeys.core import Exchange
 from loadtests.behaviour import History, Manner
@@ -66,9 +67,11 @@ class BrokenJourneyError(Exception):
 
     def __init__(self, journey: str, step: str, error: Exception) -> None:
         places = traceback.extract_tb(error.__traceback__)
-        # A library may have raised it. What is to be mended is the last line of the journey, which our line resumed.
+        # A library may have raised it, or what journeys are written with, which lies beside the house's own. What is to
+        # be mended is the last line of the journey, which our line resumed.
         folder = Path(places[:2][-1].filename).parent
-        place = [place for place in places if Path(place.filename).parent == folder][-1]
+        near = [place for place in places if Path(place.filename).parent == folder]
+        place = ([place for place in near if place.filename != core.__file__] or near)[-1]
         what = f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
         super().__init__(f"the journey {journey}, in the step {step}: {what}")
 

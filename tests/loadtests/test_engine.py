@@ -20,6 +20,7 @@ import pytest
 
 from journeys import Citizen, Journey, JourneyFailed, Reason
 from journeys.core import Request, Think, Wait, fetch
+from journeys.website import visit_website
 from loadtests.engine import Engine
 from loadtests.results import Results
 from loadtests.second import pack
@@ -344,6 +345,20 @@ def test_an_error_of_a_library_is_told_with_the_line_of_the_journey():
         engine.start(time.monotonic())
         assert eventually(lambda: engine.finished)
     assert "JSONDecodeError at test_engine.py:" in str(engine.error)
+
+
+def test_an_error_of_what_journeys_are_written_with_is_told_with_the_line_of_the_journey(monkeypatch):
+    """Also where that lies in the same folder: a journey of the house that gave it something wrong is to be mended."""
+
+    def fails(*_: object, **__: object) -> None:
+        raise ValueError("not what is expected")
+
+    monkeypatch.setattr("journeys.core.check", fails)
+    with listening(answering(say(status=b"404 Not Found"))) as target, registered(visit_website):
+        engine = Engine(plan(target.url))
+        engine.start(time.monotonic())
+        assert eventually(lambda: engine.finished)
+    assert "ValueError at website.py:" in str(engine.error)
 
 
 def test_a_run_ends_even_where_its_end_fails(monkeypatch):
