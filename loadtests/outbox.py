@@ -20,16 +20,15 @@ class Sender(Protocol):
 class Outbox:
     """Requests of all connections of one loop."""
 
-    __slots__ = ("_loop", "_waiting")
+    __slots__ = ("_waiting",)
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+    def __init__(self) -> None:
         self._waiting: list[tuple[Sender, bytes]] = []
 
     def put(self, sender: Sender, data: bytes) -> None:
         """Have `sender` write `data` when everything has been done that is due now."""
         if not self._waiting:
-            self._loop.call_soon(self._send)
+            asyncio.get_running_loop().call_soon(self._send)
         self._waiting.append((sender, data))
 
     def _send(self) -> None:
