@@ -193,14 +193,14 @@ def conducting(
     except (RPCError, SystemExit):  # Locust leaves where the port is taken
         raise RunError(f"cannot listen on {host}:{port} for workers", Exit.USAGE) from None
     with Workers(0 if bind else processes, master.server.port) as workers:
-        with interruption(lambda: sys.exit(NOT_BEGUN)):
-            if bind and console:
-                console.print(f"waiting for {processes} worker(s) at {host}:{port}", highlight=False)
-            _wait_for(master, processes, workers, COME_WITHIN if bind else CONNECT_WITHIN)
         try:
+            with interruption(lambda: sys.exit(NOT_BEGUN)):
+                if bind and console:
+                    console.print(f"waiting for {processes} worker(s) at {host}:{port}", highlight=False)
+                _wait_for(master, processes, workers, COME_WITHIN if bind else CONNECT_WITHIN)
             yield Conductor(environment, dead=workers.dead)
         finally:
-            master.quit()
+            master.quit()  # also where too few have come: those who have would wait for it
 
 
 def _wait_for(master: MasterRunner, count: int, workers: Workers, patience: float) -> None:

@@ -295,6 +295,18 @@ def test_who_waits_for_the_other_side_leaves_at_once(start, config, tmp_path, ad
     assert process.returncode == 130
 
 
+def test_a_master_that_has_waited_in_vain_sends_home_who_has_come(start, config, tmp_path, address):
+    """Locust alone would have them wait for a minute."""
+    run = Run(start, config, tmp_path, 6, "--master", "--bind", address, "--expect-workers", "2")
+    worker = work(start, address, tmp_path)
+    listen_for(worker, "found it")
+    run.process.send_signal(signal.SIGINT)
+    output, _ = run.process.communicate(timeout=PATIENCE)
+    assert (run.process.returncode, "Traceback" in output) == (130, False), output
+    worker.communicate(timeout=PATIENCE / 3)
+    assert worker.returncode == 0
+
+
 class Page:
     """Locust's web page."""
 
