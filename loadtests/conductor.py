@@ -20,6 +20,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -48,6 +49,7 @@ from loadtests.section import (
     draw,
     fingerprint,
     forget_past,
+    guarded,
     read,
     runner_of,
 )
@@ -132,8 +134,8 @@ class Conductor:
         self._reset()
         # Locust waits for as many users as it has spawned whenever a worker joins; those it counts are citizens.
         os.environ.setdefault("LOCUST_WAIT_FOR_WORKERS_REPORT_AFTER_RAMP_UP", "0")
-        runner_of(environment).register_message(READY, self._on_ready)
-        runner_of(environment).register_message(SECONDS, self._on_seconds)
+        runner_of(environment).register_message(READY, guarded(self._on_ready, lambda _, error: self._fail(error)))
+        runner_of(environment).register_message(SECONDS, guarded(self._on_seconds, lambda _, error: self._fail(error)))
         environment.events.worker_report.add_listener(lambda **_: forget_past(environment.stats))
         environment.events.heartbeat_sent.add_listener(lambda client_id, **_: self._heard(client_id))
 
@@ -203,7 +205,7 @@ class Conductor:
         try:
             self._lead_to_the_end()
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody must wait for ever
-            self.errors.append(f"{type(error).__name__}: {error}")
+            self._fail(error)
         self.running = False
         self.ended.set()
         if self._on_end is not None:
@@ -257,9 +259,18 @@ class Conductor:
         self._closed = True
         self._members = {ticket: member for ticket, member in self._members.items() if member.ready and self.begun_at}
 
+    def _fail(self, error: Exception) -> None:
+        """End the run with an error of our own. Nobody is waited for: what would hear of their end may be broken."""
+        said = f"{type(error).__name__}: {error}"
+        if said not in self.errors:
+            self.errors.append(said)
+        with suppress(Exception):  # it may be the sending that fails
+            self._cut_off()
+        self._members = {}
+
     # --- messages
 
-    def _on_ready(self, msg: Message, **_: object) -> None:
+    def _on_ready(self, msg: Message) -> None:
         self._heard(msg.node_id)
         ticket = msg.data["ticket"]
         member = self._members.get(ticket)
@@ -286,7 +297,7 @@ class Conductor:
         else:
             self._go_if_ready()
 
-    def _on_seconds(self, msg: Message, **_: object) -> None:
+    def _on_seconds(self, msg: Message) -> None:
         self._heard(msg.node_id)
         ticket, data = msg.data["ticket"], msg.data
         member = self._members.get(ticket)

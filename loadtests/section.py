@@ -79,7 +79,7 @@ class Section:
             (CLOSE, self._on_close),
             (STOP, self._on_stop),
         ):
-            runner.register_message(name, listener)
+            runner.register_message(name, guarded(listener, self._cannot_go_on))
         if isinstance(runner, WorkerRunner):
             environment.events.report_to_master.add_listener(self._on_report_to_master)
             environment.events.heartbeat_received.add_listener(self._on_heartbeat)
@@ -91,7 +91,7 @@ class Section:
 
     # --- messages of the conductor
 
-    def _on_plan(self, msg: Message, **_: object) -> None:
+    def _on_plan(self, msg: Message) -> None:
         if self._engine is not None:
             self._engine.stop()
         self._engine, self._ticket = None, msg.data["ticket"]
@@ -114,7 +114,7 @@ class Section:
             who = {"ticket": ticket, "pid": os.getpid(), "clock": time.time()}
             self._send(READY, {**who, "digest": digest, "pool": fingerprint(pool)})
 
-    def _on_go(self, msg: Message, **_: object) -> None:
+    def _on_go(self, msg: Message) -> None:
         engine = self._engine_for(msg)
         if engine is not None:
             self._looks_without_master = 0
@@ -122,22 +122,22 @@ class Section:
             engine.start(zero, monkey.get_original("_thread", "start_new_thread"))
             gevent.spawn(self._pump, engine, self._ticket)
 
-    def _on_order(self, msg: Message, **_: object) -> None:
+    def _on_order(self, msg: Message) -> None:
         engine = self._engine_for(msg)
         if engine is not None:
             engine.order(Order(**msg.data["order"]))
 
-    def _on_accounts(self, msg: Message, **_: object) -> None:
+    def _on_accounts(self, msg: Message) -> None:
         engine = self._engine_for(msg)
         if engine is not None:
             engine.lending.hand_over(Handover(**msg.data["handover"]))
 
-    def _on_close(self, msg: Message, **_: object) -> None:
+    def _on_close(self, msg: Message) -> None:
         engine = self._engine_for(msg)
         if engine is not None:
             engine.close()
 
-    def _on_stop(self, msg: Message, **_: object) -> None:
+    def _on_stop(self, msg: Message) -> None:
         engine = self._engine_for(msg)
         if engine is not None:
             engine.stop()
@@ -147,9 +147,29 @@ class Section:
     def _engine_for(self, msg: Message) -> Engine | None:
         return self._engine if msg.data["ticket"] == self._ticket else None
 
+    def _cannot_go_on(self, ticket: int, error: Exception) -> None:
+        gevent.spawn(self._give_up, ticket, error)  # on its own: in one process the conductor is still sending
+
+    def _give_up(self, ticket: int, error: Exception) -> None:
+        """Stop for an error of our own, and tell the conductor, which else would wait for the end for ever."""
+        if self._engine is not None and self._ticket == ticket:
+            self._engine.stop()
+        self._say(f"cannot go on: {error}")
+        self._report(ticket, [], finished=True, error=error)
+
     # --- what goes back
 
     def _pump(self, engine: Engine, ticket: int) -> None:
+        try:
+            self._pass_on(engine, ticket)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the conductor must not wait for ever
+            self._give_up(ticket, error)
+        self._say("has come to its end")
+        if self._engine is engine:
+            self._engine = None
+
+    def _pass_on(self, engine: Engine, ticket: int) -> None:
+        """Report what an engine has measured, until it has finished."""
         finished = False
         while not finished:
             gevent.sleep(PUMP)
@@ -158,9 +178,6 @@ class Section:
             if seconds or finished:
                 self._report(ticket, seconds, finished=finished, error=engine.error)
             self._look_for_master(engine)
-        self._say("has come to its end")
-        if self._engine is engine:
-            self._engine = None
 
     def _report(self, ticket: int, seconds: list[Second], *, finished: bool, error: BaseException | None) -> None:
         packed = [pack(second) for second in seconds]
@@ -213,6 +230,21 @@ def runner_of(environment: Environment) -> LocalRunner | MasterRunner | WorkerRu
     runner = environment.runner
     assert isinstance(runner, LocalRunner | MasterRunner | WorkerRunner)
     return runner
+
+
+def guarded(handle: Callable[[Message], None], fail: Callable[[int, Exception], None]) -> Callable[..., None]:
+    """Return a handler of messages that gives its errors to `fail`, with the ticket of the message.
+
+    Locust logs them: the load would go on, and the run blame something else for what came of it, or never end.
+    """
+
+    def handler(msg: Message, **_: object) -> None:
+        try:
+            handle(msg)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the run must end with it
+            fail(msg.data["ticket"], error)
+
+    return handler
 
 
 def draw(plan: Plan) -> str:
