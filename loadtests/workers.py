@@ -25,16 +25,13 @@ class Workers:
 
     def __init__(self, count: int, port: int) -> None:
         command = [sys.executable, "-m", "piekwacht", "load", "worker", "--master", f"127.0.0.1:{port}", "--quiet"]
-        # A session of their own: Ctrl-C reaches the master alone, which stops them in order.
-        self._processes = [
-            subprocess.Popen(  # noqa: S603 - our own file
-                command,
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,
-                preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, no Python state of other threads
-            )
-            for _ in range(count)
-        ]
+        self._processes: list[subprocess.Popen[bytes]] = []
+        try:
+            for _ in range(count):
+                self._processes.append(_start(command))
+        except BaseException:  # for want of memory or processes: those that could be started are not left behind
+            self._end()
+            raise
 
     def dead(self) -> set[int]:
         """Return the process ids of workers that have ended."""
@@ -46,6 +43,9 @@ class Workers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._end()
+
+    def _end(self) -> None:
         for process in self._processes:
             process.terminate()
         for process in self._processes:
@@ -54,6 +54,15 @@ class Workers:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _start(command: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - our own file
+        command,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C reaches the master alone, which stops them in order
+        preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, no Python state of other threads
+    )
 
 
 def work(host: str, port: int, say: Callable[[str], None]) -> bool:

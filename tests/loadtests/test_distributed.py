@@ -268,6 +268,33 @@ def test_a_worker_that_draws_other_arrivals_is_refused(config):
     assert "draws other arrivals: install the same versions everywhere" in done.stdout, done.stderr
 
 
+TOO_MANY = """
+from loadtests import workers
+
+start, started = workers.subprocess.Popen, []
+
+def start_two(*arguments, **options):
+    if len(started) == 2:
+        raise BlockingIOError("no process is left")
+    started.append(start(*arguments, **options))
+    return started[-1]
+
+workers.subprocess.Popen = start_two
+try:
+    workers.Workers(3, 9)
+except BlockingIOError:
+    print([process.poll() is not None for process in started])
+"""
+
+
+def test_a_worker_that_cannot_be_started_leaves_no_others_behind():
+    """Nobody else would end them before the command does."""
+    done = subprocess.run(
+        [sys.executable, "-c", TOO_MANY], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert done.stdout == "[True, True]\n", done.stderr
+
+
 def test_a_taken_address_is_refused(start, config, tmp_path):
     """A port that someone else has is a wrong use, said in one line."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
