@@ -127,7 +127,7 @@ def test_whoever_finds_all_generated_numbers_taken_is_counted(monkeypatch):
     few_numbers(monkeypatch, 2)
     portal = Portal()
     with listening(portal.talk) as server:
-        outcome = crowd(server.url, use_account, citizens=60, seconds=0.6)
+        outcome = crowd(server.url, use_account, citizens=240, seconds=2.4)
     shared(portal, outcome, 2)
     assert outcome.counts["no_account"] > 0
 
