@@ -67,6 +67,12 @@ NOTICE = 2.0
 LOOK = 0.25
 """Seconds between looks at who is there."""
 
+ASK_AGAIN = 8
+"""A worker that has not said it is ready is invited again after so many looks (2 s): it may not have listened yet.
+
+Locust hears messages before a worker knows ours, and forgets those.
+"""
+
 LOOKS_WITHOUT_SIGN = 14
 """A worker that gave no sign for so many looks (3.5 s) is lost; it sends a heartbeat and a report every second.
 
@@ -79,9 +85,15 @@ CLOCK_TOLERANCE = 2.0
 
 @dataclass
 class Member:
-    """A section that takes part in a run; `in_flight` are those it said it had started and not that they had ended."""
+    """A section that takes part in a run, with the lanes and accounts it begins with: with all of them if None.
+
+    `in_flight` are those it said it had started and not that they had ended.
+    """
 
     node: str
+    lanes: list[int] | None = None
+    accounts: list[int] | None = None
+    looks: int = 0
     ready: bool = False
     pid: int = 0
     in_flight: int = 0
@@ -128,7 +140,7 @@ class Conductor:
         self.running = False
         self._on_end = on_end
         self._dead = dead
-        self._tickets = count(1)
+        self._tickets = count(time.time_ns())  # a worker may hear of several masters, one after the other
         self._looks_without_sign: dict[str, int] = {}
         self._plan: Plan | None = None
         self._reset()
@@ -224,19 +236,19 @@ class Conductor:
             self._look()
 
     def _invite_all(self) -> None:
-        self._members = {next(self._tickets): Member(node) for node in sorted(self._present())}
-        if not self._members:
+        nodes = {next(self._tickets): node for node in sorted(self._present())}
+        if not nodes:
             self.errors.append("no worker was there")
             return
-        accounts = self._tenancy.begin(self._members)
-        for ticket, lanes in self._allotment.begin(self._members).items():
-            if self._distributed:
-                self._invite(ticket, lanes, accounts[ticket])
-            else:
-                self._invite(ticket, None, None)
+        lanes, accounts = self._allotment.begin(nodes), self._tenancy.begin(nodes)
+        for ticket, node in nodes.items():
+            self._members[ticket] = Member(node, lanes[ticket], accounts[ticket]) if self._distributed else Member(node)
+        for ticket in nodes:
+            self._invite(ticket)
 
-    def _invite(self, ticket: int, lanes: list[int] | None, accounts: list[int] | None) -> None:
-        self._send(ticket, PLAN, plan=self.plan.model_dump_json(), lanes=lanes, accounts=accounts)
+    def _invite(self, ticket: int) -> None:
+        member = self._members[ticket]
+        self._send(ticket, PLAN, plan=self.plan.model_dump_json(), lanes=member.lanes, accounts=member.accounts)
 
     def _go_if_ready(self) -> None:
         if self._members and not self.begun_at and all(member.ready for member in self._members.values()):
@@ -386,11 +398,15 @@ class Conductor:
             if member.node not in present or (member.pid and member.pid in dead):
                 self._lose(ticket)
         self._close_if_started()
+        for ticket, member in list(self._members.items()):
+            member.looks += 1
+            if not member.ready and member.looks % ASK_AGAIN == 0:
+                self._invite(ticket)
         if self.begun_at and not self._closed:
             for node in sorted(present - {member.node for member in self._members.values()} - self._refused):
                 ticket = next(self._tickets)
-                self._members[ticket] = Member(node)
-                self._invite(ticket, [], [])
+                self._members[ticket] = Member(node, [], [])
+                self._invite(ticket)
 
     def _lose(self, ticket: int) -> None:
         """Have others go on from where a lost worker had said it was; should it still live, it has to stop."""

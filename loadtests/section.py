@@ -92,6 +92,8 @@ class Section:
     # --- messages of the conductor
 
     def _on_plan(self, msg: Message) -> None:
+        if msg.data["ticket"] == self._ticket:
+            return  # it is said again until the answer comes
         if self._engine is not None:
             self._engine.stop()
         self._engine, self._ticket = None, msg.data["ticket"]

@@ -22,6 +22,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.children import child
 from tests.conftest import ROOT
 
 CAMPAIGN = "aangifte-2023-03-01"
@@ -266,6 +267,32 @@ def test_a_worker_that_draws_other_arrivals_is_refused(config):
         cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert "draws other arrivals: install the same versions everywhere" in done.stdout, done.stderr
+
+
+DEAF = """
+import sys
+import gevent
+from loadtests import workers
+
+section = workers.Section
+
+def late(*arguments):
+    gevent.sleep(1.5)
+    return section(*arguments)
+
+workers.Section = late
+host, _, port = sys.argv[1].rpartition(":")
+workers.work(host, int(port), print)
+"""
+
+
+def test_a_worker_that_did_not_listen_yet_is_invited_again(start, config, tmp_path, address):
+    """Locust throws away messages that a worker does not know yet; on a busy machine the first may be one of them."""
+    run = Run(start, config, tmp_path, 3, "--master", "--bind", address, "--expect-workers", "1")
+    with child([sys.executable, "-c", DEAF, address], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as worker:
+        everyone_was_started(run.end(), 1)
+        _, complained = worker.communicate(timeout=PATIENCE)
+    assert "Unknown message type" in complained
 
 
 TOO_MANY = """

@@ -103,8 +103,10 @@ def quiet(website: Listener) -> bool:
     return len(website.requests) == before
 
 
-@pytest.mark.parametrize("processes", [1, 2])
-@pytest.mark.parametrize(("place", "call"), [("conductor.Conductor._look", 12), ("results.Results.add", 3)])
+@pytest.mark.parametrize(
+    ("place", "call", "processes"),
+    [("conductor.Conductor._look", 12, 2), ("results.Results.add", 3, 1), ("results.Results.add", 3, 2)],
+)
 def test_a_mistake_of_who_leads_ends_run_and_load(website, place, call, processes):
     """Whether in its own course, or in what it does with a report: errors there Locust only logs."""
     with started(LEAD, place, call, processes, 0) as leader:
