@@ -45,8 +45,9 @@ class Idler(Protocol):
 class Dialer:
     """Opens connections for the citizens of one engine. Not thread-safe: lives on the engine's loop."""
 
-    def __init__(self, environment: Environment, *, pooled: bool = False) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, environment: Environment, *, pooled: bool = False) -> None:
         """Read the TLS files. Raises `OSError` that names the file that cannot be used."""
+        self._loop = loop
         self._allowed = frozenset(environment.allow)
         self._sources = cycle(environment.source_addresses) if environment.source_addresses else None
         self._trust = environment.tls
@@ -54,7 +55,7 @@ class Dialer:
             self._tls  # noqa: B018 - read now: a file that cannot be used is no news for the middle of a run
         self._pool: defaultdict[Origin, deque[tuple[Connection, float]]] | None = defaultdict(deque) if pooled else None
         self._idle: dict[Idler, float] = {}
-        self._outbox = Outbox()
+        self._outbox = Outbox(loop)
         self._unfinished = Unfinished()
         self.limit = _raise_descriptor_limit() - RESERVE
         self.open = 0
@@ -102,7 +103,7 @@ class Dialer:
 
     async def _secure(self, connection: Connection, origin: Origin) -> Exception | None:
         """Connect and shake hands; return the error that the handshake ended with, if any."""
-        secured = Secured(connection, self._tls, origin.host, asyncio.get_running_loop().create_future())
+        secured = Secured(connection, self._tls, origin.host, self._loop.create_future())
         try:
             await self._reach(secured, origin)
             return await secured.shaken
@@ -112,27 +113,25 @@ class Dialer:
 
     async def _reach(self, protocol: asyncio.Protocol, origin: Origin) -> None:
         """Connect to the origin, from the next source address if there are any."""
-        loop = asyncio.get_running_loop()
         if self._sources is None:
-            await loop.create_connection(lambda: protocol, origin.host, origin.port)
+            await self._loop.create_connection(lambda: protocol, origin.host, origin.port)
             return
         bound = await self._from_source(origin, next(self._sources))
         try:
-            await loop.create_connection(lambda: protocol, sock=bound)
+            await self._loop.create_connection(lambda: protocol, sock=bound)
         finally:
             bound.detach()  # the transport closes it; a second time it could be someone else's by then
 
     async def _from_source(self, origin: Origin, source: str) -> socket.socket:
         """Return a socket that is connected to the origin from an address of this machine."""
         family = socket.AF_INET6 if ":" in source else socket.AF_INET
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(origin.host, origin.port, family=family, type=socket.SOCK_STREAM)
+        found = await self._loop.getaddrinfo(origin.host, origin.port, family=family, type=socket.SOCK_STREAM)
         bound = socket.socket(family, socket.SOCK_STREAM)
         try:
             bound.setblocking(False)
             bound.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
             bound.bind((source, 0))
-            await loop.sock_connect(bound, found[0][4])
+            await self._loop.sock_connect(bound, found[0][4])
         except BaseException:
             bound.close()
             raise

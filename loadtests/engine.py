@@ -81,8 +81,8 @@ class Engine:
         self.lending = lending or Lending(plan)
         self.targets = targets_of(plan.environment.endpoints)
         self.second = Second(0)
-        self.loop: asyncio.AbstractEventLoop  # there once it runs: an engine that never does has nothing to be closed
-        self.dialer = Dialer(plan.environment, pooled=plan.pooled)
+        self.loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+        self.dialer = Dialer(self.loop, plan.environment, pooled=plan.pooled)
         self.finished = False
         self.error: BaseException | None = None
 
@@ -130,24 +130,18 @@ class Engine:
     def _run(self) -> None:
         try:
             quieten_interpreter()
-            self.loop = uvloop.new_event_loop()
-            self._run_loop()
-        except BaseException as error:  # noqa: BLE001 - the thread's last words go to the conductor
-            self.error = error
-        finally:
-            self._seconds.append(self.second)
-            self.finished = True
-            gc.unfreeze()
-
-    def _run_loop(self) -> None:
-        try:
             self.loop.call_later(max(0.0, self._zero - monotonic()), self._begin)
             self.loop.run_forever()
             self._let_go()
+        except BaseException as error:  # noqa: BLE001 - the thread's last words go to the conductor
+            self.error = error
         finally:
             if self._alarm is not None:
                 self._alarm.close()
             self.loop.close()
+            self._seconds.append(self.second)
+            self.finished = True
+            gc.unfreeze()
 
     def _let_go(self) -> None:
         """Give what was cancelled and closed a moment to come to its end, so that no connection is left."""

@@ -20,15 +20,16 @@ class Sender(Protocol):
 class Outbox:
     """Requests of all connections of one loop."""
 
-    __slots__ = ("_waiting",)
+    __slots__ = ("_loop", "_waiting")
 
-    def __init__(self) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
         self._waiting: list[tuple[Sender, bytes]] = []
 
     def put(self, sender: Sender, data: bytes) -> None:
         """Have `sender` write `data` when everything has been done that is due now."""
         if not self._waiting:
-            asyncio.get_running_loop().call_soon(self._send)
+            self._loop.call_soon(self._send)
         self._waiting.append((sender, data))
 
     def _send(self) -> None:

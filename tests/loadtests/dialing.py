@@ -52,7 +52,7 @@ def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 def dialer(url: str, *, pooled: bool = False, **environment: Any) -> Dialer:
     place = {"title": "Test", "endpoints": {"website": url}, "allow": ["127.0.0.1"], **environment}
-    return Dialer(Environment.model_validate(place), pooled=pooled)
+    return Dialer(asyncio.get_running_loop(), Environment.model_validate(place), pooled=pooled)
 
 
 @asynccontextmanager

@@ -24,16 +24,13 @@ from journeys.website import visit_website
 from loadtests.engine import Engine
 from loadtests.results import Results
 from loadtests.second import pack
-from tests.crowd import Talk, answering, crowd, descriptors, greet, listening, plan, registered, say, twice
+from tests.crowd import Talk, answering, crowd, greet, listening, plan, registered, say, twice
 from tests.waiting import LONG, eventually
 
 ROUNDING = 1 - 2**-10
 """Part of a time that is left at least when it is cut to the three significant digits of a histogram."""
 
 NOBODY = "http://127.0.0.1:9"
-
-LOOP = "anon_inode:[eventpoll]"
-"""The descriptor of an event loop, as Linux shows it."""
 
 
 def test_everyone_arrives_and_completes():
@@ -374,34 +371,6 @@ def test_a_run_ends_even_where_its_end_fails(monkeypatch):
     monkeypatch.setattr(Engine, "_close_second", fails)
     with listening(answering(say())) as target, registered(greet):
         engine = Engine(plan(target.url))
-        engine.start(time.monotonic())
-        assert eventually(lambda: engine.finished)
-    assert isinstance(engine.error, OSError)
-
-
-def test_an_engine_holds_descriptors_only_while_it_runs(tmp_path):
-    """A worker that lives long may be sent many plans that are called off, or whose TLS files it does not have."""
-    missing = {"tls": {"authorities": str(tmp_path / "missing.pem")}}
-    before = descriptors(LOOP)
-    with registered(greet):
-        engine = Engine(plan(NOBODY))
-        with pytest.raises(OSError, match="missing"):
-            Engine(plan("https://127.0.0.1:9", environment=missing))
-        assert descriptors(LOOP) == before
-        engine.start(time.monotonic())
-        assert eventually(lambda: engine.finished)
-    assert descriptors(LOOP) == before
-
-
-def test_an_engine_that_cannot_have_a_loop_ends_with_its_error(monkeypatch):
-    """For want of descriptors, for instance."""
-
-    def fails() -> None:
-        raise OSError("no descriptor is left")
-
-    monkeypatch.setattr("uvloop.new_event_loop", fails)
-    with registered(greet):
-        engine = Engine(plan(NOBODY))
         engine.start(time.monotonic())
         assert eventually(lambda: engine.finished)
     assert isinstance(engine.error, OSError)

@@ -36,7 +36,7 @@ async def turn():
 
 async def test_the_requests_of_one_turn_are_written_at_its_end_in_their_order():
     """Not before, each once, and those of the next turn in the next."""
-    (first, second), written = connections(Outbox(), 2)
+    (first, second), written = connections(Outbox(asyncio.get_running_loop()), 2)
     second.send(b"one", None)
     first.send(b"two", None)
     assert written == []
@@ -51,7 +51,7 @@ async def test_the_requests_of_one_turn_are_written_at_its_end_in_their_order():
 
 async def test_what_is_sent_while_others_are_written_waits_for_the_next_turn():
     """Whoever answers a write with a request neither starves the loop nor is lost."""
-    outbox = Outbox()
+    outbox = Outbox(asyncio.get_running_loop())
     written = []
 
     class Again:
@@ -71,7 +71,7 @@ async def test_what_is_sent_while_others_are_written_waits_for_the_next_turn():
 
 async def test_nothing_is_written_on_a_connection_that_was_closed_meanwhile():
     """A citizen who gave up in the same turn asks for nothing any more; the others do."""
-    (gone, stays), written = connections(Outbox(), 2)
+    (gone, stays), written = connections(Outbox(asyncio.get_running_loop()), 2)
     gone.send(b"lost", None)
     stays.send(b"kept", None)
     gone.close()
